@@ -1,0 +1,184 @@
+//! The node in its worker.
+
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use js_sys::Function;
+use serde::{Deserialize, Serialize};
+use tabchain_consensus::ChainSpec;
+use tabchain_driver::{Driver, DriverEvent, Handle, Ports, Solution, SystemClock};
+use tabchain_node::{
+    Command, Config, Cursor, Event, JobId, PeerId, Reply, TransactionStatus, TransactionView,
+};
+use tabchain_store::IdbStore;
+use tsify::Tsify;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::MessagePort;
+
+use crate::error::{EdgeError, to_js};
+use crate::news::News;
+use crate::pipe::Pipe;
+use crate::proof::{AccountProof, BlockProof};
+use crate::request::{Request, random};
+use crate::view::{Peer, Words};
+
+/// How many messages between node and swarm wait in this thread, and how many solutions.
+const QUEUE: usize = 256;
+
+/// What a node is opened with.
+#[derive(Deserialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HostOptions {
+    /// The chain: `dev` or `test`.
+    pub network: String,
+    /// The name of its database.
+    pub name: String,
+    /// The id of the swarm it is joined to.
+    pub peer_id: String,
+}
+
+/// A running node.
+#[wasm_bindgen]
+pub struct Host {
+    words: Words,
+    handle: Handle,
+    solutions: Sender<Solution>,
+    _pipe: Pipe,
+}
+
+#[wasm_bindgen]
+impl Host {
+    /// Opens the database as its only writer, and runs a node on it. Resolves once the node stands at a valid tip.
+    ///
+    /// `port` leads to the swarm; `listener` is told everything that happens.
+    pub async fn open(
+        #[wasm_bindgen(unchecked_param_type = "HostOptions")] options: JsValue,
+        port: MessagePort,
+        #[wasm_bindgen(unchecked_param_type = "(news: News) => void")] listener: Function,
+    ) -> Result<Host, JsValue> {
+        Ok(Self::start(options, port, listener).await?)
+    }
+
+    /// Carries a request out.
+    pub async fn call(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Request")] request: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        // The future must not borrow this object: it may be freed while a call is under way.
+        let (words, handle) = (self.words, self.handle.clone());
+        Ok(carry_out(words, handle, request).await?)
+    }
+
+    /// A miner found this nonce for the job.
+    pub fn solved(&self, job: u64, nonce: u64) {
+        // A full queue holds solutions enough.
+        self.solutions.try_send(Solution { job: JobId(job), nonce }).ok();
+    }
+
+    async fn start(options: JsValue, port: MessagePort, listener: Function) -> Result<Self, EdgeError> {
+        let options: HostOptions = serde_wasm_bindgen::from_value(options)?;
+        let spec = ChainSpec::by_name(&options.network).ok_or(EdgeError::UnknownNetwork(options.network))?;
+        let words = Words { prefix: spec.prefix() };
+        let store = IdbStore::open_writer(&options.name).await?;
+        let mut config = Config::new(Arc::new(spec), random()?);
+        config.identity = Some(identity(&options.peer_id)?);
+
+        let (net_commands, outgoing) = async_channel::bounded(QUEUE);
+        let (incoming, net_events) = async_channel::bounded(QUEUE);
+        let (mining_orders, orders) = async_channel::bounded(1);
+        let (solutions, solved) = async_channel::bounded(QUEUE);
+        let ports = Ports { net_commands, net_events, mining_orders, solutions: solved };
+        let pipe = Pipe::join(port, incoming, outgoing);
+        let (driver, handle) = Driver::new(config, store.clone(), SystemClock, ports);
+
+        let (events, opening) = (handle.events(), handle.events());
+        let tell = move |news: News| {
+            // What a listener throws is its own.
+            listener.call1(&JsValue::NULL, &to_js(&news)).ok();
+        };
+        spawn_local(forward(events, tell.clone(), move |event| words.news(&event)));
+        spawn_local(forward(orders, tell.clone(), News::from));
+        spawn_local(async move {
+            let ended = driver.run().await;
+            store.close();
+            tell(ended.into());
+        });
+        ready(opening).await?;
+        Ok(Self { words, handle, solutions, _pipe: pipe })
+    }
+}
+
+async fn forward<T>(items: Receiver<T>, tell: impl Fn(News), translate: impl Fn(T) -> News) {
+    while let Ok(item) = items.recv().await {
+        tell(translate(item));
+    }
+}
+
+/// Waits until the node stands at a valid tip, or says that it never will.
+async fn ready(events: Receiver<DriverEvent>) -> Result<(), EdgeError> {
+    while let Ok(event) = events.recv().await {
+        match event {
+            DriverEvent::Node(Event::Ready) => return Ok(()),
+            DriverEvent::Node(Event::Fatal(error)) => return Err(error.into()),
+            _ => {}
+        }
+    }
+    Err(tabchain_node::CommandError::Closed.into())
+}
+
+async fn carry_out(words: Words, handle: Handle, request: JsValue) -> Result<JsValue, EdgeError> {
+    let request: Request = serde_wasm_bindgen::from_value(request)?;
+    let older_than = match &request {
+        Request::TransactionsOf { before: Some(id), .. } => Some(id.parse()?),
+        _ => None,
+    };
+    let mut command = words.command(request)?;
+    if let (Command::TransactionsOf { before, .. }, Some(id)) = (&mut command, older_than) {
+        *before = match handle.call(Command::Transaction(id)).await? {
+            Reply::Transaction(Some(view)) => cursor(&view),
+            _ => None,
+        };
+    }
+    Ok(reply(words, handle.call(command).await?))
+}
+
+/// Where a transaction stands in the history of its addresses. Pending ones come first, so there is no place before them.
+fn cursor(view: &TransactionView) -> Option<Cursor> {
+    match view.status {
+        TransactionStatus::Confirmed { height, position, .. } => Some(Cursor { height, position }),
+        TransactionStatus::Pending | TransactionStatus::Dropped => None,
+    }
+}
+
+fn reply(words: Words, reply: Reply) -> JsValue {
+    match reply {
+        Reply::Done => JsValue::UNDEFINED,
+        Reply::Status(status) => to_js(&words.status(&status)),
+        Reply::Peers(peers) => list(&peers, |peer| Peer::from(peer)),
+        Reply::Block(block) => optional(block.map(|block| words.block(&block))),
+        Reply::Blocks(blocks) => list(&blocks, |block| words.summary(block)),
+        Reply::Transaction(view) => optional(view.map(|view| words.transaction(&view))),
+        Reply::Transactions(views) => list(&views, |view| words.transaction(view)),
+        Reply::Account(account) => to_js(&words.account(&account)),
+        Reply::AccountProof(proven) => to_js(&AccountProof::from(*proven)),
+        Reply::BlockProof(proven) => optional(proven.map(|proven| BlockProof::from(*proven))),
+        Reply::Wallet(wallet) => to_js(&words.wallet(&wallet)),
+        Reply::Phrase(phrase) => JsValue::from_str(&phrase),
+        Reply::Backup(bytes) => js_sys::Uint8Array::from(bytes.as_slice()).into(),
+    }
+}
+
+fn list<T, View: Serialize>(items: &[T], view: impl Fn(&T) -> View) -> JsValue {
+    to_js(&items.iter().map(view).collect::<Vec<_>>())
+}
+
+fn optional<View: Serialize>(view: Option<View>) -> JsValue {
+    view.map_or(JsValue::NULL, |view| to_js(&view))
+}
+
+fn identity(text: &str) -> Result<PeerId, EdgeError> {
+    let peer: libp2p_identity::PeerId = text.parse().map_err(|_| EdgeError::PeerId)?;
+    PeerId::new(&peer.to_bytes()).map_err(|_| EdgeError::PeerId)
+}

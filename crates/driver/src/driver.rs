@@ -1,0 +1,286 @@
+//! The loop.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender, TrySendError};
+use futures::future::{Fuse, FusedFuture, pending};
+use futures::{FutureExt, select_biased};
+use futures_timer::Delay;
+use sha2::{Digest, Sha256};
+use tabchain_consensus::{SignatureChecks, verify_batch};
+use tabchain_net::{NetCommand, NetEvent};
+use tabchain_node::{
+    Command, CommandError, CommandId, Config, Event, Input, JobId, Message, Node, Output, PeerId, Reply,
+    Template,
+};
+use tabchain_primitives::Timestamp;
+use tabchain_store::{Store, StoreError};
+use tabchain_sync::Failure;
+
+use crate::breath::Breath;
+use crate::clock::Clock;
+use crate::handle::{Answer, DriverEvent, Handle, Listeners};
+use crate::storage::Storage;
+use crate::wire::{self, Incoming};
+
+/// How many commands may wait for a busy network.
+pub const OUTBOX: usize = 1_024;
+
+/// The longest sleep between two ticks.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// What a miner is told.
+#[derive(Clone, Debug)]
+pub enum MiningOrder {
+    /// Search a nonce for this template, and nothing else any more.
+    Mine(JobId, Box<Template>),
+    /// Rest.
+    Stop,
+}
+
+/// A nonce that a miner has found.
+#[derive(Clone, Copy, Debug)]
+pub struct Solution {
+    /// The job it was found for.
+    pub job: JobId,
+    /// The nonce.
+    pub nonce: u64,
+}
+
+/// Where a driver's network and miner are.
+pub struct Ports {
+    /// Takes commands to the network.
+    pub net_commands: Sender<NetCommand>,
+    /// Gives the network's events.
+    pub net_events: Receiver<NetEvent>,
+    /// Takes orders to the miner. A full channel loses its oldest order: only the newest counts.
+    pub mining_orders: Sender<MiningOrder>,
+    /// Gives the miner's solutions.
+    pub solutions: Receiver<Solution>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By [`Command::Close`], or because nobody held a [`Handle`] any more.
+    Closed,
+    /// The store cannot go on.
+    Fatal(StoreError),
+}
+
+/// A node with everything around it.
+pub struct Driver<S, C> {
+    node: Node,
+    clock: C,
+    storage: Storage<S>,
+    ports: Ports,
+    calls: Receiver<(Command, Answer)>,
+    listeners: Listeners,
+    answers: HashMap<CommandId, Answer>,
+    closing: Option<CommandId>,
+    next_call: u64,
+    outbox: VecDeque<NetCommand>,
+    ready: VecDeque<Input>,
+    wake_at: Timestamp,
+    batch_seed: [u8; 32],
+    ended: Option<Ended>,
+}
+
+impl<S: Store + 'static, C: Clock> Driver<S, C> {
+    /// Opens a node. It reads its store once [`Driver::run`] is polled.
+    pub fn new(config: Config, store: S, clock: C, ports: Ports) -> (Self, Handle) {
+        let (handle, calls, listeners) = Handle::new();
+        let batch_seed =
+            Sha256::new().chain_update(b"tabchain/batch").chain_update(config.seed).finalize().into();
+        let driver = Self {
+            node: Node::open(config),
+            wake_at: clock.now(),
+            clock,
+            storage: Storage::new(store),
+            ports,
+            calls,
+            listeners,
+            answers: HashMap::new(),
+            closing: None,
+            next_call: 0,
+            outbox: VecDeque::new(),
+            ready: VecDeque::new(),
+            batch_seed,
+            ended: None,
+        };
+        (driver, handle)
+    }
+
+    /// Runs the node to its end.
+    pub async fn run(mut self) -> Ended {
+        let mut breath = Breath::new();
+        let mut timer = Delay::new(Duration::ZERO).fuse();
+        self.carry_out();
+        loop {
+            if let Some(ended) = self.ended.take() {
+                self.order(MiningOrder::Stop);
+                return ended;
+            }
+            breath.take().await;
+            let Some(input) = self.next_input(&mut timer).await else { continue };
+            let wake_before = self.wake_at;
+            self.node.handle(self.clock.now(), input);
+            self.carry_out();
+            if self.wake_at != wake_before || timer.is_terminated() {
+                timer = Delay::new(self.until_wake()).fuse();
+            }
+        }
+    }
+
+    /// Waits for whatever comes first, people before peers. `None`: something happened that is not the node's business.
+    async fn next_input(&mut self, mut timer: &mut Fuse<Delay>) -> Option<Input> {
+        self.flush_outbox();
+        if self.calls.is_empty()
+            && let Some(input) = self.ready.pop_front()
+        {
+            return Some(input);
+        }
+        select_biased! {
+            call = self.calls.recv().fuse() => self.on_call(call.ok()),
+            solution = receive(&self.ports.solutions).fuse() => Some(Input::Mined(solution.job, solution.nonce)),
+            input = self.storage.next().fuse() => Some(input),
+            event = receive(&self.ports.net_events).fuse() => self.on_net_event(event),
+            () = send_front(&self.ports.net_commands, &self.outbox).fuse() => {
+                self.outbox.pop_front();
+                None
+            }
+            () = timer => Some(Input::Tick),
+        }
+    }
+
+    /// `None`: nobody holds a handle any more, so nobody will ever ask.
+    fn on_call(&mut self, call: Option<(Command, Answer)>) -> Option<Input> {
+        let Some((command, answer)) = call else {
+            self.ended = Some(Ended::Closed);
+            return None;
+        };
+        let id = CommandId(self.next_call);
+        self.next_call += 1;
+        if matches!(command, Command::Close) {
+            self.closing = Some(id);
+        }
+        self.answers.insert(id, answer);
+        Some(Input::Command(id, command))
+    }
+
+    fn on_net_event(&mut self, event: NetEvent) -> Option<Input> {
+        match wire::incoming(event) {
+            Incoming::Node(input) => Some(input),
+            Incoming::Tell(event) => {
+                self.listeners.tell(&event);
+                None
+            }
+            Incoming::Malformed(peer) => {
+                tracing::debug!(?peer, "malformed message");
+                self.tell_net(NetCommand::Disconnect(peer));
+                None
+            }
+        }
+    }
+
+    /// Does what the node wants done.
+    fn carry_out(&mut self) {
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Send(peer, message) => self.send(peer, &message),
+                Output::Dial(peer, addresses) => self.tell_net(NetCommand::Dial(peer, addresses)),
+                Output::Disconnect(peer, reason) => {
+                    tracing::debug!(?peer, %reason, "sent away");
+                    self.tell_net(NetCommand::Disconnect(peer));
+                }
+                Output::Commit(id, batch) => self.storage.commit(id, batch),
+                Output::Load(id, query) => self.storage.load(id, query),
+                Output::Verify(job, checks) => self.verify(job, &checks),
+                Output::Mine(job, template) => self.order(MiningOrder::Mine(job, Box::new(template))),
+                Output::StopMining => self.order(MiningOrder::Stop),
+                Output::Reply(id, reply) => self.reply(id, reply),
+                Output::Event(event) => self.on_event(event),
+                Output::WakeAt(at) => self.wake_at = at,
+            }
+        }
+    }
+
+    fn send(&mut self, peer: PeerId, message: &Message) {
+        let command = wire::command(peer, message);
+        if let NetCommand::Request(peer, id, _) = &command
+            && self.outbox.len() >= OUTBOX
+        {
+            let failed = Message::RequestFailed(tabchain_sync::RequestId(*id), Failure::Busy);
+            self.ready.push_back(Input::Message(*peer, failed));
+            return;
+        }
+        self.tell_net(command);
+    }
+
+    fn tell_net(&mut self, command: NetCommand) {
+        let droppable = matches!(command, NetCommand::Link(..) | NetCommand::Respond(..));
+        if self.outbox.len() < OUTBOX || !droppable {
+            self.outbox.push_back(command);
+        }
+    }
+
+    fn flush_outbox(&mut self) {
+        while let Some(command) = self.outbox.pop_front() {
+            // A closed channel is a network that ended; a node goes on alone.
+            if let Err(TrySendError::Full(command)) = self.ports.net_commands.try_send(command) {
+                return self.outbox.push_front(command);
+            }
+        }
+    }
+
+    /// Checks signatures here and now. The verdict waits its turn, so that people's calls go first.
+    fn verify(&mut self, job: JobId, checks: &SignatureChecks) {
+        self.batch_seed = Sha256::digest(self.batch_seed).into();
+        let verdict = verify_batch(checks, self.batch_seed);
+        self.ready.push_back(Input::Verified(job, verdict));
+    }
+
+    fn order(&self, order: MiningOrder) {
+        // Without a miner there is nobody to tell.
+        self.ports.mining_orders.force_send(order).ok();
+    }
+
+    fn reply(&mut self, id: CommandId, reply: Result<Reply, CommandError>) {
+        if let Some(answer) = self.answers.remove(&id) {
+            // Whoever asked may have stopped waiting.
+            answer.send(reply).ok();
+        }
+        if self.closing == Some(id) {
+            self.ended = Some(Ended::Closed);
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        if let Event::Fatal(error) = &event {
+            self.ended = Some(Ended::Fatal(error.clone()));
+        }
+        self.listeners.tell(&DriverEvent::Node(event));
+    }
+
+    fn until_wake(&self) -> Duration {
+        let (wake, now) = (self.wake_at.millis(), self.clock.now().millis());
+        Duration::from_millis(wake.saturating_sub(now)).min(IDLE)
+    }
+}
+
+/// The next item; never once the other side is gone.
+async fn receive<T>(receiver: &Receiver<T>) -> T {
+    match receiver.recv().await {
+        Ok(item) => item,
+        Err(_) => pending().await,
+    }
+}
+
+/// Sends the oldest command that waits. Dropped before it is done, it has sent nothing.
+async fn send_front(commands: &Sender<NetCommand>, outbox: &VecDeque<NetCommand>) {
+    match outbox.front() {
+        Some(command) => drop(commands.send(command.clone()).await),
+        None => pending().await,
+    }
+}

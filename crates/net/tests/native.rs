@@ -1,0 +1,151 @@
+//! Two native swarms, one socket between them: sessions, frames, requests, and the end of all that.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::time::Duration;
+
+use tabchain_net::{Net, NetCommand, NetConfig, NetEvent, NetHandle};
+use tabchain_primitives::BlockHash;
+use tabchain_sync::{ConnectionKind, PeerAddress, PeerId};
+use zeroize::Zeroizing;
+
+struct Peer {
+    id: PeerId,
+    handle: NetHandle,
+}
+
+impl Peer {
+    fn start(seed: u8, genesis: BlockHash) -> Self {
+        let config = NetConfig::new(Zeroizing::new([seed; 32]), genesis)
+            .with_listen(vec!["/ip4/127.0.0.1/tcp/0".parse().expect("valid")]);
+        let id = PeerId::new(&config.peer_id().to_bytes()).expect("an id fits");
+        let (net, handle) = Net::new(config).expect("the loopback can be listened on");
+        tokio::spawn(net.run());
+        Self { id, handle }
+    }
+
+    async fn tell(&self, command: NetCommand) {
+        self.handle.commands.send(command).await.expect("the swarm runs");
+    }
+
+    /// Waits for the event that `wanted` accepts, skipping others.
+    async fn next<T>(&self, wanted: impl Fn(NetEvent) -> Option<T>) -> T {
+        let search = async {
+            loop {
+                let event = self.handle.events.recv().await.expect("the swarm runs");
+                if let Some(found) = wanted(event) {
+                    return found;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), search).await.expect("the event comes")
+    }
+
+    async fn address(&self) -> PeerAddress {
+        self.next(|event| match event {
+            NetEvent::Listening(addresses) => addresses.into_iter().next(),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn up(&self) -> (PeerId, ConnectionKind, bool) {
+        self.next(|event| match event {
+            NetEvent::Up(peer, info) => Some((peer, info.kind, info.outbound)),
+            _ => None,
+        })
+        .await
+    }
+}
+
+async fn connected() -> (Peer, Peer) {
+    let (a, b) = (Peer::start(1, BlockHash::ZERO), Peer::start(2, BlockHash::ZERO));
+    let address = b.address().await;
+    a.tell(NetCommand::Dial(b.id, vec![address])).await;
+    assert_eq!(a.up().await, (b.id, ConnectionKind::Native, true));
+    assert_eq!(b.up().await, (a.id, ConnectionKind::Native, false));
+    (a, b)
+}
+
+#[tokio::test]
+async fn frames_arrive_whole_and_in_order() {
+    let (a, b) = connected().await;
+    let frames: Vec<Vec<u8>> = (0..50u8).map(|i| vec![i; 1 + usize::from(i) * 1_000]).collect();
+    for frame in &frames {
+        a.tell(NetCommand::Link(b.id, frame.clone())).await;
+    }
+    for frame in frames {
+        let received = b
+            .next(|event| match event {
+                NetEvent::Link(peer, bytes) => Some((peer, bytes)),
+                _ => None,
+            })
+            .await;
+        assert_eq!(received, (a.id, frame));
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_answered_under_its_number() {
+    let (a, b) = connected().await;
+    for number in [7, 8] {
+        a.tell(NetCommand::Request(b.id, number, vec![1; 60_000])).await;
+        let (asked, body) = b
+            .next(|event| match event {
+                NetEvent::Request(_, asked, body) => Some((asked, body)),
+                _ => None,
+            })
+            .await;
+        assert_eq!(body, vec![1; 60_000]);
+        b.tell(NetCommand::Respond(a.id, asked, vec![2; 3_000_000])).await;
+        let answer = a
+            .next(|event| match event {
+                NetEvent::Response(_, number, body) => Some((number, body.len())),
+                _ => None,
+            })
+            .await;
+        assert_eq!(answer, (number, 3_000_000));
+    }
+}
+
+#[tokio::test]
+async fn a_disconnect_ends_the_session_on_both_sides_and_its_requests() {
+    let (a, b) = connected().await;
+    a.tell(NetCommand::Request(b.id, 1, vec![])).await;
+    b.next(|event| matches!(event, NetEvent::Request(..)).then_some(())).await;
+    b.tell(NetCommand::Disconnect(a.id)).await;
+    let mut ended = (false, false);
+    while ended != (true, true) {
+        match a.next(Some).await {
+            NetEvent::Down(peer) if peer == b.id => ended.0 = true,
+            NetEvent::RequestFailed(peer, 1) if peer == b.id => ended.1 = true,
+            _ => {}
+        }
+    }
+    b.next(|event| (event == NetEvent::Down(a.id)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_is_not_there_is_a_failed_dial() {
+    let a = Peer::start(1, BlockHash::ZERO);
+    let nobody = Peer::start(3, BlockHash::ZERO);
+    let address = nobody.address().await;
+    nobody.tell(NetCommand::Shutdown).await;
+    while nobody.handle.events.recv().await.is_ok() {}
+    a.tell(NetCommand::Dial(nobody.id, vec![address])).await;
+    a.next(|event| (event == NetEvent::DialFailed(nobody.id)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn nodes_of_different_chains_have_no_session() {
+    let (a, b) = (Peer::start(1, BlockHash::ZERO), Peer::start(2, BlockHash::from_bytes([9; 32])));
+    let address = b.address().await;
+    a.tell(NetCommand::Dial(b.id, vec![address])).await;
+    // The link is refused, so nothing keeps the connection and it ends without ever having been a session.
+    a.tell(NetCommand::Request(b.id, 5, vec![])).await;
+    a.next(|event| match event {
+        NetEvent::RequestFailed(peer, 5) => (peer == b.id).then_some(()),
+        NetEvent::Up(..) => panic!("a session across chains"),
+        _ => None,
+    })
+    .await;
+}

@@ -1,0 +1,362 @@
+//! From a header or a body that came from anywhere to the tip of the active chain.
+//!
+//! A header is checked and kept; a body is checked against its header, its signatures are sent to be verified, and only then
+//! is it written down and marked as there. The chain says which steps lead to the best tip whose bodies are there; each step is
+//! taken here, with its rows. What a run of steps changed is told once, when no further step is possible.
+
+use tabchain_chain::{InsertError, Inserted, Step, Undo};
+use tabchain_consensus::{BlockError, CheckedBlock, VerifiedBlock};
+use tabchain_primitives::codec::{Decode, Encode};
+use tabchain_primitives::{Amount, Block, BlockHash, Header, Height};
+use tabchain_records::{Column, Query, Rows};
+use tabchain_sync::PeerId;
+use tabchain_sync::score::Fault;
+
+use crate::node::{Node, Purpose};
+use crate::rows::{self, HeaderRow, SummaryRow};
+use crate::verify::Job;
+use crate::{Cursor, Event, blocks};
+
+/// Steps taken on one input; the rest follow at once, but let other inputs in between.
+const MAX_STEPS: usize = 64;
+/// Bodies read ahead from the store.
+const READ_AHEAD: u32 = 16;
+
+/// What a run of steps changed so far.
+#[derive(Debug, Default)]
+pub(crate) struct Moved {
+    adopted: Vec<BlockHash>,
+    reverted: Vec<BlockHash>,
+}
+
+/// Where a body came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A peer gave it whole.
+    Peer(PeerId),
+    /// It was put together from a peer's short ids and our own memory pool: if it does not fit, nobody is to blame.
+    Rebuilt(PeerId),
+    /// We mined it.
+    Mined,
+}
+
+impl Moved {
+    fn is_empty(&self) -> bool {
+        self.adopted.is_empty() && self.reverted.is_empty()
+    }
+
+    fn adopt(&mut self, hash: BlockHash) {
+        if self.reverted.last() == Some(&hash) {
+            self.reverted.pop();
+        } else {
+            self.adopted.push(hash);
+        }
+    }
+
+    fn revert(&mut self, hash: BlockHash) {
+        if self.adopted.last() == Some(&hash) {
+            self.adopted.pop();
+        } else {
+            self.reverted.push(hash);
+        }
+    }
+}
+
+impl Node {
+    /// Takes a header in, and writes it down if it is new.
+    pub(crate) fn insert_header(
+        &mut self,
+        header: Header,
+        hash: &BlockHash,
+    ) -> Result<Inserted, InsertError> {
+        let inserted = self.chain.insert_header(header, self.now)?;
+        if matches!(inserted, Inserted::New) {
+            self.write_header(hash, &header);
+            for forgotten in self.chain.take_evicted() {
+                self.disk.delete(Column::Headers, *forgotten.as_bytes());
+                self.disk.delete(Column::Bodies, *forgotten.as_bytes());
+                self.disk.delete(Column::Undo, *forgotten.as_bytes());
+                self.blocks.remove(&forgotten);
+            }
+        }
+        Ok(inserted)
+    }
+
+    /// Takes a body in. It counts only once its signatures are verified.
+    pub(crate) fn accept_block(&mut self, block: Block, hash: BlockHash, source: Source) {
+        if self.chain.has_body(&hash) || self.is_verifying(&hash) || !self.chain.contains(&hash) {
+            return;
+        }
+        match CheckedBlock::check(&self.config.spec, block) {
+            Ok(checked) => self.verify(Job::Block { checked: Box::new(checked), source }),
+            Err(error) => self.refuse_block(&hash, source, &error),
+        }
+    }
+
+    /// A block broke a rule that needs no state.
+    pub(crate) fn refuse_block(&mut self, hash: &BlockHash, source: Source, error: &BlockError) {
+        self.bodies.release(hash);
+        if error.is_of_another_body() {
+            // The header may be honest: only whoever sent this body is to blame, and others are asked.
+            if let Source::Peer(peer) = source {
+                self.bodies.wrong(&peer, *hash);
+                self.blame(&peer, Fault::WrongBody);
+            }
+            return;
+        }
+        self.mark_invalid(hash);
+        if let Source::Peer(peer) | Source::Rebuilt(peer) = source {
+            self.blame(&peer, Fault::Dishonest);
+        }
+    }
+
+    /// Keeps a verified block: on disk, at hand, and marked as there.
+    pub(crate) fn keep_block(&mut self, block: VerifiedBlock) {
+        let hash = block.hash();
+        let body = blocks::body_of(&block);
+        self.bodies.release(&hash);
+        self.disk.put(Column::Bodies, *hash.as_bytes(), body.clone());
+        self.chain.mark_body(&hash);
+        self.write_header(&hash, &block.block().header.clone());
+        self.blocks.insert(block, body);
+    }
+
+    /// Whether steps may be taken: not while one waits for the store, and never once nothing can be written.
+    pub(crate) fn may_step(&self) -> bool {
+        self.reading.is_empty() && self.disk.failure().is_none()
+    }
+
+    /// Takes the steps that lead to the best tip.
+    pub(crate) fn advance(&mut self) {
+        if self.disk.failure().is_some() {
+            // No further than what is written: that is a valid tip too.
+            return self.become_ready();
+        }
+        if !self.may_step() {
+            return;
+        }
+        for _ in 0..MAX_STEPS {
+            let taken = match self.chain.next_step() {
+                Some(Step::Connect(hash)) => self.connect(&hash),
+                Some(Step::Disconnect(hash)) => self.disconnect_block(&hash),
+                None => return self.arrive(),
+            };
+            if !taken {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn body_loaded(&mut self, hash: &BlockHash, rows: Rows) {
+        self.reading.remove(hash);
+        let header = self.chain.header(hash).copied();
+        let block = rows.into_value().zip(header).and_then(|(body, header)| rows::block(header, &body));
+        match block.and_then(|block| CheckedBlock::check(&self.config.spec, block).ok()) {
+            Some(checked) => {
+                // Only blocks with verified signatures are ever written.
+                let verdict = tabchain_consensus::Verdict::AllValid;
+                let block = checked.verified(verdict).expect("the verdict is that all are valid");
+                let body = blocks::body_of(&block);
+                self.blocks.insert(block, body);
+            }
+            None => self.lose_body(hash),
+        }
+    }
+
+    pub(crate) fn undo_loaded(&mut self, hash: &BlockHash, rows: Rows) {
+        self.reading.remove(hash);
+        match rows.into_value().and_then(|value| Undo::from_bytes(&value).ok()) {
+            Some(undo) if undo.block() == hash => self.blocks.insert_undo(undo),
+            _ => self.rebuild(),
+        }
+    }
+
+    /// Connects the block, or starts to read it; true when the step is taken, or the block found invalid.
+    fn connect(&mut self, hash: &BlockHash) -> bool {
+        let Some(block) = self.blocks.block(hash) else {
+            self.read_ahead(hash);
+            return false;
+        };
+        match self.chain.connect(block) {
+            Ok(undo) => {
+                let block = block.clone();
+                self.disk.put(Column::Undo, *hash.as_bytes(), undo.to_bytes());
+                self.blocks.insert_undo(undo);
+                self.index(&block);
+                self.mempool.on_connect(block.block());
+                self.moved.adopt(*hash);
+                self.blocks_since_checkpoint += 1;
+            }
+            Err(error) => {
+                assert!(error.is_rule(), "the chain named this block as its next step");
+                self.blocks.remove(hash);
+                self.disk.delete(Column::Bodies, *hash.as_bytes());
+                self.mark_invalid(hash);
+            }
+        }
+        true
+    }
+
+    /// Takes the tip back, or starts to read what that needs; true when the step is taken.
+    fn disconnect_block(&mut self, hash: &BlockHash) -> bool {
+        let Some(block) = self.blocks.block(hash).cloned() else {
+            self.read_body(hash);
+            return false;
+        };
+        let Some(undo) = self.blocks.undo(hash) else {
+            self.flush();
+            self.reading.insert(*hash);
+            self.load(Purpose::Undo(*hash), Query::get(Column::Undo, *hash.as_bytes()));
+            return false;
+        };
+        if self.chain.disconnect(undo).is_err() {
+            self.rebuild();
+            return false;
+        }
+        self.unindex(&block);
+        self.mempool.on_disconnect(block.block());
+        self.moved.revert(*hash);
+        self.blocks_since_checkpoint += 1;
+        true
+    }
+
+    /// No further step is possible: what changed is told.
+    fn arrive(&mut self) {
+        self.become_ready();
+        if self.moved.is_empty() {
+            return;
+        }
+        let Moved { adopted, reverted } = std::mem::take(&mut self.moved);
+        self.tip_since = self.now;
+        self.settle_mempool();
+        let tip = self.chain.tip();
+        let (hash, height) = (tip.hash, tip.height);
+        self.event(Event::Head { hash, height, adopted: adopted.clone(), reverted: reverted.clone() });
+        self.tell_pending_again(&reverted);
+        self.tell_confirmed(&adopted);
+        self.announce(&adopted);
+        self.mining.note_adopted(&adopted);
+        if !self.is_catching_up() {
+            self.disk.hurry();
+        }
+    }
+
+    /// Says, once, that the steps of the last run are repeated. What they changed is no news.
+    fn become_ready(&mut self) {
+        if !self.ready {
+            self.ready = true;
+            self.moved = Moved::default();
+            self.event(Event::Ready);
+        }
+    }
+
+    /// Reads the bodies of the next steps from the store.
+    fn read_ahead(&mut self, next: &BlockHash) {
+        self.read_body(next);
+        let height = self.chain.header(next).map_or(0, |header| header.height().value());
+        // No more than the cache holds, or the first would be pushed out by the last.
+        let fits = self.config.limits.block_bytes / (4 * self.config.spec.max_block_bytes().max(1));
+        for ahead in 1..READ_AHEAD.min(u32::try_from(fits).unwrap_or(READ_AHEAD)) {
+            let Some(hash) = self.chain.best_hash_at(Height::new(height.saturating_add(ahead))) else {
+                return;
+            };
+            if self.chain.has_body(&hash) && self.blocks.block(&hash).is_none() {
+                self.read_body(&hash);
+            }
+        }
+    }
+
+    fn read_body(&mut self, hash: &BlockHash) {
+        if self.reading.insert(*hash) {
+            self.flush();
+            self.load(Purpose::Body(*hash), Query::get(Column::Bodies, *hash.as_bytes()));
+        }
+    }
+
+    /// The store does not have a body that it should: it is fetched again.
+    fn lose_body(&mut self, hash: &BlockHash) {
+        if self.chain.is_active(hash) {
+            // A block cannot be taken back without its body, so the state is rebuilt instead.
+            self.rebuild();
+            return;
+        }
+        self.chain.forget_body(hash);
+        if let Some(header) = self.chain.header(hash).copied() {
+            self.write_header(hash, &header);
+        }
+    }
+
+    /// Gives up the state and builds it anew from what the store has of blocks.
+    fn rebuild(&mut self) {
+        self.flush();
+        self.reading.clear();
+        self.moved = Moved::default();
+        self.begin_opening(true);
+    }
+
+    fn mark_invalid(&mut self, hash: &BlockHash) {
+        self.chain.mark_invalid(hash);
+        if let Some(header) = self.chain.header(hash).copied() {
+            self.write_header(hash, &header);
+        }
+    }
+
+    fn write_header(&mut self, hash: &BlockHash, header: &Header) {
+        let entry = self.chain.entry(hash);
+        let row = HeaderRow {
+            header: *header,
+            has_body: entry.as_ref().is_some_and(|entry| entry.has_body),
+            invalid: entry.is_some_and(|entry| entry.status == tabchain_chain::Status::Invalid),
+        };
+        self.disk.put(Column::Headers, *hash.as_bytes(), row.value());
+    }
+
+    /// Writes the look-ups of a block that joined the active chain.
+    fn index(&mut self, block: &VerifiedBlock) {
+        let (hash, height) = (block.hash(), block.block().header.height());
+        let mut size = tabchain_primitives::HEADER_BYTES + 1;
+        let mut fees = Vec::new();
+        for (position, (transaction, id)) in (0..).zip(block.block().transactions.iter().zip(block.ids())) {
+            size += transaction.size();
+            fees.push(transaction.fee());
+            self.disk.put(Column::Index, rows::transaction_key(id), rows::transaction_place(&hash, position));
+            for address in rows::addresses_of(transaction) {
+                let key = rows::address_key(&address, Cursor { height, position });
+                self.disk.put(Column::Index, key, id.as_bytes().to_vec());
+            }
+        }
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        let fees = Amount::checked_sum(fees).expect("a connected block's fees were paid from balances");
+        self.disk.put(Column::Index, rows::summary_key(height), SummaryRow { hash, size, fees }.value());
+    }
+
+    /// Removes the look-ups of a block that left the active chain.
+    fn unindex(&mut self, block: &VerifiedBlock) {
+        let height = block.block().header.height();
+        for (position, (transaction, id)) in (0..).zip(block.block().transactions.iter().zip(block.ids())) {
+            self.disk.delete(Column::Index, rows::transaction_key(id));
+            for address in rows::addresses_of(transaction) {
+                self.disk.delete(Column::Index, rows::address_key(&address, Cursor { height, position }));
+            }
+        }
+        self.disk.delete(Column::Index, rows::summary_key(height));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_steps_that_ends_where_it_began_changed_nothing() {
+        let hash = |n| BlockHash::from_bytes([n; 32]);
+        let mut moved = Moved::default();
+        moved.revert(hash(2));
+        moved.revert(hash(1));
+        moved.adopt(hash(9));
+        moved.revert(hash(9));
+        moved.adopt(hash(1));
+        moved.adopt(hash(2));
+        assert!(moved.is_empty());
+    }
+}

@@ -1,0 +1,257 @@
+//! Asking peers for headers, bodies and transactions, and what their answers mean.
+//!
+//! Bounds: eight questions to a peer, a window of bodies, [`MAX_REBUILDING`] compact blocks being completed; nothing is asked
+//! while too much waits to be written or verified.
+
+use std::collections::BTreeSet;
+
+use tabchain_chain::{InsertError, Inserted};
+use tabchain_primitives::{BlockHash, Header, Transaction, TxId};
+use tabchain_sync::compact::Reconstruction;
+use tabchain_sync::message::MAX_HEADERS;
+use tabchain_sync::score::Fault;
+use tabchain_sync::{Body, Failure, Message, PeerId, Request, RequestId, Response};
+
+use crate::adopt::Source;
+use crate::node::Node;
+use crate::verify::Job;
+use crate::{Output, rows};
+
+const PATIENCE_MS: u64 = 8_000;
+/// A peer that did not answer is asked for headers again after so long.
+const RETRY_MS: u64 = 30_000;
+const MAX_REBUILDING: usize = 16;
+/// Bodies looked at when dealing out what to fetch.
+const WANTED: usize = 512;
+/// Blocks being verified, after which no more are fetched.
+const MAX_VERIFYING: usize = 64;
+
+/// What a question was about.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Headers,
+    Bodies(Vec<BlockHash>),
+    BlockTransactions(BlockHash, Box<Reconstruction>),
+    Transactions(Vec<TxId>),
+}
+
+impl Node {
+    pub(crate) fn ask(&mut self, peer: PeerId, request: Request, note: Asked, patience: u64) {
+        let id = self.requests.ask(peer, note, self.now, patience);
+        self.emit(Output::Send(peer, Message::Request(id, request)));
+    }
+
+    /// Asks whoever claims a better chain.
+    pub(crate) fn ask_for_headers(&mut self) {
+        if !self.disk.has_room() {
+            return;
+        }
+        let best = self.best_claim();
+        loop {
+            let chain = &self.chain;
+            let Some((peer, reached)) = self.headers.next(self.now, &best, |hash| chain.contains(hash))
+            else {
+                return;
+            };
+            let from = reached.filter(|hash| chain.contains(hash)).unwrap_or(best.hash);
+            let locator = chain.locator(&from);
+            let limit = u32::try_from(MAX_HEADERS).expect("a small number");
+            self.ask(peer, Request::Headers { locator, limit }, Asked::Headers, PATIENCE_MS);
+        }
+    }
+
+    /// Deals out the bodies that are missing on the best chain of headers.
+    pub(crate) fn ask_for_bodies(&mut self) {
+        if !self.disk.has_room() || self.jobs.len() >= MAX_VERIFYING {
+            return;
+        }
+        if self.chain.best_header().work <= self.chain.tip().work {
+            return;
+        }
+        let wanted = self.chain.missing_bodies(WANTED);
+        if wanted.is_empty() {
+            return;
+        }
+        let (chain, headers) = (&self.chain, &self.headers);
+        let has = |peer: &PeerId, hash: &BlockHash| {
+            let (Some((claimed, height)), Some(header)) = (headers.claim(peer), chain.header(hash)) else {
+                return false;
+            };
+            if chain.contains(&claimed) {
+                chain.ancestor(&claimed, header.height()) == Some(*hash)
+            } else {
+                height >= header.height()
+            }
+        };
+        for plan in self.bodies.plan(&wanted, has) {
+            let request = Request::Bodies(plan.hashes.clone());
+            self.ask(plan.peer, request, Asked::Bodies(plan.hashes), plan.patience);
+        }
+    }
+
+    pub(crate) fn expire_requests(&mut self) {
+        for (peer, asked) in self.requests.expire(self.now) {
+            self.unanswered(&peer, asked);
+            self.blame(&peer, Fault::Stalled);
+        }
+    }
+
+    /// No answer will come: others are asked.
+    pub(crate) fn unanswered(&mut self, peer: &PeerId, asked: Asked) {
+        match asked {
+            Asked::Headers => self.headers.wait(peer, self.now.saturating_add(RETRY_MS)),
+            Asked::Bodies(hashes) => self.bodies.failed(peer, &hashes),
+            Asked::BlockTransactions(hash, _) => self.bodies.release(&hash),
+            Asked::Transactions(ids) => {
+                let instead = self.relay.failed(peer, &ids);
+                self.ask_others(instead);
+            }
+        }
+    }
+
+    pub(crate) fn request_failed(&mut self, peer: PeerId, id: RequestId, failure: Failure) {
+        let Some((asked, _)) = self.requests.close(&peer, id) else { return };
+        self.unanswered(&peer, asked);
+        match failure {
+            Failure::Malformed => self.blame(&peer, Fault::Dishonest),
+            Failure::Timeout => self.blame(&peer, Fault::Stalled),
+            Failure::Closed | Failure::Unsupported | Failure::Busy => {}
+        }
+    }
+
+    pub(crate) fn response(&mut self, peer: PeerId, id: RequestId, response: Response) {
+        // An answer to nothing is one that came too late.
+        let Some((asked, _)) = self.requests.close(&peer, id) else { return };
+        match (asked, response) {
+            (Asked::Headers, Response::Headers(headers)) => self.headers_came(peer, &headers),
+            (Asked::Bodies(hashes), Response::Bodies(bodies)) => self.bodies_came(peer, &hashes, bodies),
+            (Asked::BlockTransactions(hash, block), Response::BlockTransactions(transactions)) => {
+                self.block_transactions_came(peer, hash, *block, transactions);
+            }
+            (Asked::Transactions(ids), Response::Transactions(transactions)) => {
+                self.transactions_came(peer, &ids, transactions);
+            }
+            (asked, _) => {
+                self.unanswered(&peer, asked);
+                self.blame(&peer, Fault::Dishonest);
+            }
+        }
+    }
+
+    /// Asks for what a compact block lacks; false when that is not possible now.
+    pub(crate) fn ask_for_block_transactions(
+        &mut self,
+        peer: PeerId,
+        hash: BlockHash,
+        block: Reconstruction,
+    ) -> bool {
+        let rebuilding =
+            self.requests.notes().filter(|(_, note)| matches!(note, Asked::BlockTransactions(..)));
+        if rebuilding.count() >= MAX_REBUILDING || !self.requests.may_ask(&peer) {
+            return false;
+        }
+        let request = Request::BlockTransactions { block: hash, positions: block.missing() };
+        self.ask(peer, request, Asked::BlockTransactions(hash, Box::new(block)), PATIENCE_MS);
+        true
+    }
+
+    pub(crate) fn ask_for_transactions(&mut self, peer: PeerId, ids: Vec<TxId>) {
+        if ids.is_empty() {
+            return;
+        }
+        if self.requests.may_ask(&peer) {
+            self.ask(peer, Request::Transactions(ids.clone()), Asked::Transactions(ids), PATIENCE_MS);
+        } else {
+            // Whoever else has them is not asked at once, so that a busy moment does not spread.
+            let _ = self.relay.failed(&peer, &ids);
+        }
+    }
+
+    fn headers_came(&mut self, peer: PeerId, headers: &[Header]) {
+        let mut last = None;
+        for header in headers {
+            let hash = header.hash();
+            match self.insert_header(*header, &hash) {
+                Ok(Inserted::New | Inserted::Known) => last = Some(hash),
+                // A block from the future is not held against the sender, and neither is a full house.
+                Err(InsertError::TooEarly { at }) => return self.headers.wait(&peer, at),
+                Err(InsertError::LowWork) => break,
+                Err(InsertError::UnknownParent(_) | InsertError::KnownInvalid(_) | InsertError::Rule(_)) => {
+                    self.headers.wait(&peer, self.now.saturating_add(RETRY_MS));
+                    return self.blame(&peer, Fault::Dishonest);
+                }
+            }
+        }
+        let more = last.filter(|_| headers.len() == MAX_HEADERS);
+        let chain = &self.chain;
+        self.headers.answered(&peer, more, |hash| chain.contains(hash));
+    }
+
+    fn bodies_came(&mut self, peer: PeerId, asked: &[BlockHash], bodies: Vec<Body>) {
+        let asked_for: BTreeSet<_> = asked.iter().copied().collect();
+        let given: BTreeSet<_> = bodies.iter().map(|body| body.hash).collect();
+        self.bodies.answered(&peer, asked, &given);
+        if given.len() != bodies.len() || !given.is_subset(&asked_for) {
+            return self.blame(&peer, Fault::Dishonest);
+        }
+        for Body { hash, bytes } in bodies {
+            let Some(header) = self.chain.header(&hash).copied() else { continue };
+            if let Some(block) = rows::block(header, &bytes) {
+                self.accept_block(block, hash, Source::Peer(peer));
+            } else {
+                self.bodies.wrong(&peer, hash);
+                self.blame(&peer, Fault::WrongBody);
+            }
+        }
+    }
+
+    fn block_transactions_came(
+        &mut self,
+        peer: PeerId,
+        hash: BlockHash,
+        mut block: Reconstruction,
+        transactions: Vec<Transaction>,
+    ) {
+        self.bodies.release(&hash);
+        // None at all says that the peer does not have the block (any more).
+        if transactions.is_empty() {
+            return;
+        }
+        if block.fill(transactions).is_err() {
+            return self.blame(&peer, Fault::Noise);
+        }
+        if let Some(block) = block.finish() {
+            self.accept_block(block, hash, Source::Rebuilt(peer));
+        }
+    }
+
+    fn transactions_came(&mut self, peer: PeerId, asked: &[TxId], transactions: Vec<Transaction>) {
+        let ids: Vec<_> = transactions.iter().map(Transaction::id).collect();
+        let given: BTreeSet<_> = ids.iter().copied().collect();
+        let instead = self.relay.answered(&peer, asked, &given);
+        self.ask_others(instead);
+        if given.len() != ids.len() || !ids.iter().all(|id| asked.contains(id)) {
+            return self.blame(&peer, Fault::Noise);
+        }
+        let mut checked = Vec::new();
+        for (transaction, id) in transactions.into_iter().zip(ids) {
+            match self.check_relayed(transaction) {
+                Ok(Some(transaction)) => checked.push(transaction),
+                Ok(None) => self.relay.refuse(id),
+                Err(id) => {
+                    self.relay.refuse(id);
+                    self.blame(&peer, Fault::InvalidTransaction);
+                }
+            }
+        }
+        if !checked.is_empty() && self.has_room_to_verify() {
+            self.verify(Job::Relayed { checked, peer });
+        }
+    }
+
+    fn ask_others(&mut self, instead: std::collections::BTreeMap<PeerId, Vec<TxId>>) {
+        for (peer, ids) in instead {
+            self.ask_for_transactions(peer, ids);
+        }
+    }
+}

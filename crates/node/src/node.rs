@@ -1,0 +1,339 @@
+//! The node itself: what it is made of, and the order in which one input is worked through.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use tabchain_chain::Chain;
+use tabchain_mempool::Mempool;
+use tabchain_primitives::{BlockHash, Timestamp};
+use tabchain_records::{Query, Rows, StoreError};
+use tabchain_sync::bodies::BodyDownload;
+use tabchain_sync::book::PeerBook;
+use tabchain_sync::early::EarlyBlocks;
+use tabchain_sync::headers::HeaderSync;
+use tabchain_sync::requests::Requests;
+use tabchain_sync::transactions::TransactionRelay;
+use tabchain_sync::{PeerId, Rng};
+
+use crate::adopt::Moved;
+use crate::blocks::BlockCache;
+use crate::disk::Disk;
+use crate::fetch::Asked;
+use crate::link::Told;
+use crate::mining::Mining;
+use crate::notice::Notices;
+use crate::open::{Opening, Part};
+use crate::peers::Peer;
+use crate::query::{Lookup, QueryId};
+use crate::serve::{Serving, ServingId};
+use crate::verify::Job;
+use crate::wallet::WalletRoom;
+use crate::{Command, CommandError, CommandId, Config, Event, Input, JobId, LoadId, Output, Reply};
+
+/// A full node without a clock, a network or a disk of its own.
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) config: Config,
+    pub(crate) phase: Phase,
+    pub(crate) now: Timestamp,
+    pub(crate) rng: Rng,
+    outputs: VecDeque<Output>,
+    wake: Option<Timestamp>,
+
+    pub(crate) chain: Chain,
+    pub(crate) mempool: Mempool,
+    pub(crate) blocks: BlockCache,
+    pub(crate) moved: Moved,
+    /// The steps of the last run are repeated, or there were none.
+    pub(crate) ready: bool,
+    pub(crate) tip_since: Timestamp,
+
+    pub(crate) disk: Disk,
+    pub(crate) loads: BTreeMap<LoadId, Purpose>,
+    next_load: u64,
+    /// Blocks whose body or step back is being read.
+    pub(crate) reading: BTreeSet<BlockHash>,
+    pub(crate) blocks_since_checkpoint: u32,
+
+    pub(crate) jobs: BTreeMap<JobId, Job>,
+    next_job: u64,
+
+    pub(crate) peers: BTreeMap<PeerId, Peer>,
+    pub(crate) dialling: BTreeMap<PeerId, Timestamp>,
+    pub(crate) book: PeerBook,
+    pub(crate) requests: Requests<Asked>,
+    pub(crate) headers: HeaderSync,
+    pub(crate) bodies: BodyDownload,
+    pub(crate) relay: TransactionRelay,
+    pub(crate) early: EarlyBlocks,
+    pub(crate) told: Told,
+    pub(crate) serving: BTreeMap<ServingId, Serving>,
+    pub(crate) next_serving: u64,
+
+    pub(crate) queries: BTreeMap<QueryId, Lookup>,
+    pub(crate) next_query: u64,
+    pub(crate) mining: Mining,
+    pub(crate) wallet: WalletRoom,
+    pub(crate) notices: Notices,
+}
+
+#[derive(Debug)]
+pub(crate) enum Phase {
+    Opening(Box<Opening>),
+    Running,
+    /// Writing the last batch; then the command is answered.
+    Closing,
+    Closed,
+}
+
+/// What a question to the store is for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    Open(Part),
+    Body(BlockHash),
+    Undo(BlockHash),
+    Serve(ServingId),
+    Query(QueryId),
+}
+
+impl Node {
+    /// Opens a node. It asks for what is on disk at once: drain its outputs.
+    pub fn open(config: Config) -> Self {
+        let mut node = Self {
+            phase: Phase::Closed,
+            now: Timestamp::ZERO,
+            rng: Rng::new(config.seed),
+            outputs: VecDeque::new(),
+            wake: None,
+            chain: Chain::new(Arc::clone(&config.spec)),
+            mempool: Mempool::new(tabchain_mempool::Limits::default()),
+            blocks: BlockCache::new(config.limits.block_bytes),
+            moved: Moved::default(),
+            ready: false,
+            tip_since: Timestamp::ZERO,
+            disk: Disk::default(),
+            loads: BTreeMap::new(),
+            next_load: 0,
+            reading: BTreeSet::new(),
+            blocks_since_checkpoint: 0,
+            jobs: BTreeMap::new(),
+            next_job: 0,
+            peers: BTreeMap::new(),
+            dialling: BTreeMap::new(),
+            book: PeerBook::default(),
+            requests: Requests::default(),
+            headers: HeaderSync::default(),
+            bodies: BodyDownload::default(),
+            relay: TransactionRelay::default(),
+            early: EarlyBlocks::default(),
+            told: Told::default(),
+            serving: BTreeMap::new(),
+            next_serving: 0,
+            queries: BTreeMap::new(),
+            next_query: 0,
+            mining: Mining::default(),
+            wallet: WalletRoom::default(),
+            notices: Notices::default(),
+            config,
+        };
+        node.begin_opening(false);
+        node
+    }
+
+    /// Takes one thing that happened at `now`. Everything that follows from it comes out of [`Node::poll`].
+    pub fn handle(&mut self, now: Timestamp, input: Input) {
+        self.now = now;
+        if self.wake.is_some_and(|at| at <= now) {
+            self.wake = None;
+        }
+        self.dispatch(input);
+        if matches!(self.phase, Phase::Running) {
+            self.settle();
+        }
+        self.flush_if_due();
+        self.set_wake();
+    }
+
+    /// The next thing to do, until there is none.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    pub(crate) fn dispatch(&mut self, input: Input) {
+        match (&self.phase, input) {
+            (Phase::Opening(_) | Phase::Running, Input::Loaded(id, rows)) => self.loaded(id, Ok(rows)),
+            (Phase::Opening(_) | Phase::Running, Input::LoadFailed(id, error)) => self.loaded(id, Err(error)),
+            (Phase::Closing | Phase::Closed, Input::Command(id, _)) => {
+                self.reply(id, Err(CommandError::Closed));
+            }
+            (Phase::Opening(_), Input::Command(id, Command::Close)) => {
+                self.phase = Phase::Closed;
+                self.reply(id, Ok(Reply::Done));
+            }
+            (_, Input::Committed(id)) => self.committed(id),
+            (_, Input::CommitFailed(id, error)) => self.commit_failed(id, error),
+            (Phase::Opening(_), Input::Tick) | (Phase::Closing | Phase::Closed, _) => {}
+            (Phase::Opening(_), input) => self.defer(input),
+            (Phase::Running, input) => self.run(input),
+        }
+    }
+
+    fn run(&mut self, input: Input) {
+        match input {
+            Input::PeerUp(peer, info) => self.peer_up(peer, info),
+            Input::PeerDown(peer) => self.peer_down(&peer),
+            Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
+            Input::Message(peer, message) => self.message(peer, message),
+            Input::Command(id, command) => self.command(id, command),
+            Input::Verified(job, verdict) => self.verified(job, verdict),
+            Input::Mined(job, nonce) => self.mined(job, nonce),
+            Input::Tick
+            | Input::Loaded(..)
+            | Input::LoadFailed(..)
+            | Input::Committed(_)
+            | Input::CommitFailed(..) => {}
+        }
+    }
+
+    /// Does all that the present state calls for. Doing it twice changes nothing.
+    fn settle(&mut self) {
+        self.expire_requests();
+        self.retry_early_blocks();
+        self.advance();
+        if !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        self.ask_for_headers();
+        self.ask_for_bodies();
+        self.watch_peers();
+        self.dial();
+        self.tell_transactions();
+        self.refresh_mining();
+        self.notice();
+    }
+
+    fn loaded(&mut self, id: LoadId, answer: Result<Rows, StoreError>) {
+        let Some(purpose) = self.loads.remove(&id) else { return };
+        let rows = match answer {
+            Ok(rows) => rows,
+            Err(error) if error.is_fatal() || matches!(purpose, Purpose::Open(_)) => {
+                return self.fatal(error);
+            }
+            Err(_) => Rows::default(),
+        };
+        match purpose {
+            Purpose::Open(part) => self.opening_loaded(id, part, rows),
+            Purpose::Body(hash) => self.body_loaded(&hash, rows),
+            Purpose::Undo(hash) => self.undo_loaded(&hash, rows),
+            Purpose::Serve(serving) => self.serving_loaded(serving, rows),
+            Purpose::Query(query) => self.query_loaded(query, id, rows),
+        }
+    }
+
+    fn command(&mut self, id: CommandId, command: Command) {
+        match command {
+            Command::Status => {
+                let status = Box::new(self.status());
+                self.reply(id, Ok(Reply::Status(status)));
+            }
+            Command::Peers => {
+                let peers = self.peers.keys().filter_map(|id| self.peer_status(id)).collect();
+                self.reply(id, Ok(Reply::Peers(peers)));
+            }
+            Command::SendTransaction(transaction) => self.send_transaction(id, *transaction),
+            Command::StartMining { to } => {
+                self.start_mining(to);
+                self.reply(id, Ok(Reply::Done));
+            }
+            Command::StopMining => {
+                self.stop_mining();
+                self.reply(id, Ok(Reply::Done));
+            }
+            Command::Close => self.close(id),
+            Command::Block(_)
+            | Command::BlockAt(_)
+            | Command::LatestBlocks { .. }
+            | Command::Transaction(_)
+            | Command::TransactionsOf { .. }
+            | Command::Account(_)
+            | Command::AccountProof(_)
+            | Command::BlockProof(_)
+            | Command::Mempool { .. } => self.explore(id, &command),
+            Command::WalletState
+            | Command::WalletCreate { .. }
+            | Command::WalletRestore { .. }
+            | Command::WalletUnlock { .. }
+            | Command::WalletLock
+            | Command::WalletAddAccount { .. }
+            | Command::WalletSend { .. }
+            | Command::WalletAnchor { .. }
+            | Command::WalletExport
+            | Command::WalletImport { .. }
+            | Command::WalletForget => self.wallet_command(id, command),
+        }
+    }
+
+    pub(crate) fn emit(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.emit(Output::Event(event));
+    }
+
+    pub(crate) fn reply(&mut self, id: CommandId, reply: Result<Reply, CommandError>) {
+        self.emit(Output::Reply(id, reply));
+    }
+
+    pub(crate) fn load(&mut self, purpose: Purpose, query: Query) -> LoadId {
+        let id = LoadId(self.next_load);
+        self.next_load += 1;
+        self.loads.insert(id, purpose);
+        self.emit(Output::Load(id, query));
+        id
+    }
+
+    pub(crate) fn new_job(&mut self) -> JobId {
+        let id = JobId(self.next_job);
+        self.next_job += 1;
+        id
+    }
+
+    /// The store is of no more use.
+    pub(crate) fn fatal(&mut self, error: StoreError) {
+        self.phase = Phase::Closed;
+        self.event(Event::Fatal(error));
+    }
+
+    fn set_wake(&mut self) {
+        let wake = match self.phase {
+            Phase::Running => self.next_moment(),
+            Phase::Closing => self.disk.deadline(),
+            Phase::Opening(_) | Phase::Closed => None,
+        };
+        if let Some(at) = wake
+            && self.wake != Some(at)
+        {
+            self.emit(Output::WakeAt(at));
+        }
+        self.wake = wake;
+    }
+
+    /// When something is due though nothing happens.
+    fn next_moment(&self) -> Option<Timestamp> {
+        [
+            self.chain.next_step().filter(|_| self.may_step()).map(|_| self.now),
+            self.requests.deadline(),
+            self.early.next(),
+            self.headers.next_try(self.now),
+            self.disk.deadline(),
+            self.next_peer_moment(),
+            self.next_relay_moment(),
+            self.next_mining_moment(),
+            self.next_notice_moment(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}

@@ -1,0 +1,218 @@
+//! What the node is busy with, told as it changes.
+
+use tabchain_primitives::{CompactTarget, Timestamp, U256, Work};
+use tabchain_sync::{LinkMessage, PeerId, TipClaim};
+
+use crate::node::Node;
+use crate::{Event, Status, SyncState, Warning};
+
+/// Sync is told at most so often while its state stays.
+const TELL_EVERY_MS: u64 = 500;
+/// A tip is stale after so many intervals, and at least [`STALE_AT_LEAST_MS`].
+const STALE_INTERVALS: u64 = 60;
+const STALE_AT_LEAST_MS: u64 = 15 * 60 * 1000;
+/// So far behind the best header the node catches up in bulk.
+const CATCHING_UP: u32 = 3;
+/// Blocks over which the network's hash rate is estimated.
+const RATE_BLOCKS: u32 = 30;
+/// So many peers must agree that our clock is off, by so much.
+const CLOCK_PEERS: usize = 3;
+const CLOCK_OFF_MS: u64 = 30_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    told: Option<(SyncState, u32, u32, u32)>,
+    told_at: Timestamp,
+    stale_told: bool,
+    clock_told: bool,
+    was_synced: bool,
+}
+
+impl Node {
+    /// The best header as a claim.
+    pub(crate) fn best_claim(&self) -> TipClaim {
+        let best = self.chain.best_header();
+        TipClaim { hash: best.hash, height: best.height, work: best.work }
+    }
+
+    /// Whether there are many blocks to fetch and check.
+    pub(crate) fn is_catching_up(&self) -> bool {
+        let (best, tip) = (self.chain.best_header(), self.chain.tip());
+        !self.ready
+            || best.height.value() > tip.height.value() + CATCHING_UP
+            || self.headers.is_asking() && self.is_new()
+    }
+
+    /// What the node is busy with.
+    pub(crate) fn sync_state(&self) -> SyncState {
+        let greeted = self.greeted().next().is_some();
+        if !self.ready {
+            SyncState::Starting
+        } else if !greeted && self.peers.is_empty() && self.dialling.is_empty() {
+            SyncState::Alone
+        } else if !greeted {
+            SyncState::Connecting
+        } else if self.headers.is_behind(&self.best_claim(), |hash| self.chain.contains(hash)) {
+            SyncState::Headers
+        } else if self.chain.best_header().work > self.chain.tip().work {
+            SyncState::Blocks
+        } else {
+            SyncState::Synced
+        }
+    }
+
+    /// Tells what changed since it was last told.
+    pub(crate) fn notice(&mut self) {
+        self.tell_sync();
+        self.tell_changed_peers();
+        self.ask_for_pools();
+        self.watch_tip();
+        self.watch_clock();
+    }
+
+    pub(crate) fn next_notice_moment(&self) -> Option<Timestamp> {
+        let sync = (self.notices.told != Some(self.sync_facts()))
+            .then(|| self.notices.told_at.saturating_add(TELL_EVERY_MS));
+        let stale = (self.ready && !self.notices.stale_told)
+            .then(|| self.tip_since.saturating_add(self.stale_after()));
+        [sync, stale].into_iter().flatten().min()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let (tip, best) = (self.chain.tip(), self.chain.best_header());
+        Status {
+            network: self.config.spec.name().to_owned(),
+            genesis: self.config.spec.genesis_hash(),
+            height: tip.height,
+            tip: tip.hash,
+            tip_time: tip.header.time(),
+            best_height: best.height,
+            sync: self.sync_state(),
+            peers: count(self.greeted().count()),
+            target: tip.header.target(),
+            difficulty: self.difficulty(tip.header.target()),
+            network_hash_rate: self.network_hash_rate(),
+            mempool: count(self.mempool.len()),
+            supply: self.chain.supply(),
+            mining: self.mining.status(),
+        }
+    }
+
+    /// How many times harder a target is than the easiest one of this chain.
+    pub(crate) fn difficulty(&self, target: CompactTarget) -> f64 {
+        let work = target.expand().map_or(0.0, |target| approximate(target.work().value()));
+        work / approximate(self.config.spec.pow_limit().work().value())
+    }
+
+    fn network_hash_rate(&self) -> f64 {
+        let tip = self.chain.tip();
+        let Some(from) =
+            tip.height.value().checked_sub(RATE_BLOCKS.min(tip.height.value().saturating_sub(1)))
+        else {
+            return 0.0;
+        };
+        let past = self.chain.hash_at(tabchain_primitives::Height::new(from));
+        let Some((past, header)) =
+            past.and_then(|hash| Some((self.chain.entry(&hash)?, self.chain.header(&hash)?)))
+        else {
+            return 0.0;
+        };
+        let millis = tip.header.time().since(header.time());
+        let work = Work::value(tip.work).saturating_sub(past.work.value());
+        if millis == 0 { 0.0 } else { approximate(work) * 1000.0 / approximate(U256::from(millis)) }
+    }
+
+    /// Whether the tip is so old that this node has certainly been away.
+    fn is_new(&self) -> bool {
+        let age = self.now.since(self.chain.tip().header.time());
+        age > self.stale_after()
+    }
+
+    fn sync_facts(&self) -> (SyncState, u32, u32, u32) {
+        let (tip, best) = (self.chain.tip().height, self.chain.best_header().height);
+        (self.sync_state(), tip.value(), best.value(), count(self.greeted().count()))
+    }
+
+    fn tell_sync(&mut self) {
+        let facts = self.sync_facts();
+        let changed = self.notices.told != Some(facts);
+        let new_state = self.notices.told.is_none_or(|told| told.0 != facts.0);
+        if !changed || !new_state && self.now.since(self.notices.told_at) < TELL_EVERY_MS {
+            return;
+        }
+        self.notices.told = Some(facts);
+        self.notices.told_at = self.now;
+        let (tip, best) = (self.chain.tip().height, self.chain.best_header().height);
+        self.event(Event::Sync { state: facts.0, height: tip, best_height: best, peers: facts.3 });
+    }
+
+    /// Asks peers for their pending transactions, once the tip is reached and something can be said about them.
+    fn ask_for_pools(&mut self) {
+        if self.is_catching_up() || self.sync_state() != SyncState::Synced {
+            return;
+        }
+        let peers =
+            self.peers.iter_mut().filter(|(_, peer)| peer.hello.is_some() && !peer.asked_for_transactions);
+        let peers: Vec<PeerId> = peers
+            .map(|(id, peer)| {
+                peer.asked_for_transactions = true;
+                *id
+            })
+            .collect();
+        for peer in peers {
+            self.say(&peer, LinkMessage::GetTransactions);
+        }
+        if !std::mem::replace(&mut self.notices.was_synced, true) {
+            let tip = self.own_claim();
+            self.tell_tip(tip);
+        }
+    }
+
+    fn stale_after(&self) -> u64 {
+        self.config.spec.interval_ms().saturating_mul(STALE_INTERVALS).max(STALE_AT_LEAST_MS)
+    }
+
+    fn watch_tip(&mut self) {
+        let age = self.now.since(self.tip_since);
+        if age < self.stale_after() {
+            self.notices.stale_told = false;
+        } else if self.ready && !std::mem::replace(&mut self.notices.stale_told, true) {
+            self.event(Event::Warning(Warning::StaleTip { minutes: age / 60_000 }));
+        }
+    }
+
+    fn watch_clock(&mut self) {
+        if self.notices.clock_told {
+            return;
+        }
+        let mut ahead: Vec<i64> =
+            self.greeted().filter(|(_, peer)| peer.info.outbound).map(|(_, peer)| peer.ahead).collect();
+        if ahead.len() < CLOCK_PEERS {
+            return;
+        }
+        ahead.sort_unstable();
+        let median = ahead[ahead.len() / 2];
+        if median.unsigned_abs() > CLOCK_OFF_MS {
+            self.notices.clock_told = true;
+            self.event(Event::Warning(Warning::Clock { seconds: median / 1000 }));
+        }
+    }
+}
+
+/// A number as near as a float comes to it.
+fn approximate(number: U256) -> f64 {
+    number
+        .into_limbs()
+        .iter()
+        .rev()
+        .fold(0.0, |sum, &limb| sum * 18_446_744_073_709_551_616.0 + limb_value(limb))
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn limb_value(limb: u64) -> f64 {
+    limb as f64
+}
+
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

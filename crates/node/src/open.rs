@@ -1,0 +1,217 @@
+//! Opening: from rows on disk to a chain at a valid tip.
+//!
+//! Headers, the state chunks of the last checkpoint, and what is remembered of peers and wallet are read; the chain is built
+//! from them at the checkpoint. Blocks above it are then connected again by the ordinary steps, their bodies read from
+//! the store, until the tip of the last run is reached. A row that can't be read is left out: what hangs on it is fetched from
+//! peers again, and if the state is not what the checkpoint's header says, it is rebuilt from the genesis by the same steps.
+//!
+//! Bounds: while opening, at most [`MAX_DEFERRED`] inputs wait.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use tabchain_chain::{Chain, ChainBuilder, RestoreError};
+use tabchain_consensus::ChainSpec;
+use tabchain_primitives::BlockHash;
+use tabchain_primitives::codec::Decode;
+use tabchain_records::{Column, Query, Rows, StoreError};
+use tabchain_sync::PeerId;
+use tabchain_sync::book::GoodPeer;
+
+use crate::node::{Node, Phase, Purpose};
+use crate::rows::{self, HeaderRow};
+use crate::{CommandError, Event, Input, LoadId, Warning};
+
+const MAX_DEFERRED: usize = 512;
+const HEADER_PAGE: u32 = 4_096;
+const STATE_CHUNKS: u32 = 256;
+const META_ROWS: u32 = 16;
+const PEER_ROWS: u32 = 512;
+
+/// What has been read so far.
+#[derive(Debug, Default)]
+pub(crate) struct Opening {
+    outstanding: BTreeSet<LoadId>,
+    headers: Vec<(BlockHash, HeaderRow)>,
+    meta: BTreeMap<Vec<u8>, Vec<u8>>,
+    chunks: Vec<(Vec<u8>, Vec<u8>)>,
+    deferred: VecDeque<Input>,
+    damaged: bool,
+    /// The state on disk is not to be used.
+    rebuild: bool,
+}
+
+/// Which rows a question asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    Meta,
+    Headers,
+    State,
+    Wallet,
+    Peers,
+}
+
+impl Node {
+    /// Begins to read what is on disk; with `rebuild` all but the state.
+    pub(crate) fn begin_opening(&mut self, rebuild: bool) {
+        self.phase = Phase::Opening(Box::new(Opening { rebuild, damaged: rebuild, ..Opening::default() }));
+        self.opening_load(Part::Meta, Query::prefix(Column::Meta, b"", META_ROWS));
+        self.opening_load(Part::Headers, Query::prefix(Column::Headers, b"", HEADER_PAGE));
+        if !rebuild {
+            self.opening_load(Part::State, Query::prefix(Column::State, b"", STATE_CHUNKS));
+            self.opening_load(Part::Wallet, Query::prefix(Column::Wallet, b"", META_ROWS));
+            self.opening_load(Part::Peers, Query::prefix(Column::Peers, b"", PEER_ROWS));
+        }
+    }
+
+    /// Keeps an input for when the node is open. Of too many, commands are refused and the rest is lost, as if it had
+    /// never been said.
+    pub(crate) fn defer(&mut self, input: Input) {
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        if opening.deferred.len() < MAX_DEFERRED {
+            opening.deferred.push_back(input);
+        } else if let Input::Command(id, _) = input {
+            self.reply(id, Err(CommandError::Starting));
+        }
+    }
+
+    pub(crate) fn opening_loaded(&mut self, id: LoadId, part: Part, rows: Rows) {
+        match part {
+            Part::Wallet => self.wallet.restore(&rows),
+            Part::Peers => self.restore_peers(&rows),
+            Part::Meta | Part::Headers | Part::State => {}
+        }
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        opening.outstanding.remove(&id);
+        match part {
+            Part::Meta => opening.meta.extend(rows.0),
+            Part::State => opening.chunks = rows.0,
+            Part::Headers => {
+                if let Some(next) = opening.take_headers(rows) {
+                    self.opening_load(Part::Headers, Query::range(Column::Headers, next, None, HEADER_PAGE));
+                }
+            }
+            Part::Wallet | Part::Peers => {}
+        }
+        self.finish_opening();
+    }
+
+    fn opening_load(&mut self, part: Part, query: Query) {
+        let id = self.load(Purpose::Open(part), query);
+        if let Phase::Opening(opening) = &mut self.phase {
+            opening.outstanding.insert(id);
+        }
+    }
+
+    fn finish_opening(&mut self) {
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        if !opening.outstanding.is_empty() {
+            return;
+        }
+        let mut opening = std::mem::take(&mut **opening);
+        let genesis = self.config.spec.genesis_hash();
+        let stored = opening.hash(rows::CHAIN);
+        if stored.is_some_and(|stored| stored != genesis) {
+            self.fatal(StoreError::Corrupt("the store belongs to another chain"));
+            return;
+        }
+        self.chain = opening.chain(&self.config.spec);
+        if opening.rebuild {
+            // Chunks from another life must not mix with those of the next checkpoint.
+            self.disk.clear(Column::State);
+            self.disk.put(Column::Meta, rows::CHECKPOINT, genesis.as_bytes().to_vec());
+        }
+        if stored.is_none() {
+            self.disk.put(Column::Meta, rows::CHAIN, genesis.as_bytes().to_vec());
+        }
+        if opening.damaged {
+            self.event(Event::Warning(Warning::Rebuilding));
+        }
+        self.phase = Phase::Running;
+        self.tip_since = self.now;
+        for input in opening.deferred {
+            self.dispatch(input);
+        }
+    }
+
+    fn restore_peers(&mut self, rows: &Rows) {
+        for (key, value) in &rows.0 {
+            if let (Ok(id), Ok(good)) = (PeerId::new(key), GoodPeer::from_bytes(value)) {
+                self.book.remember(id, good);
+            }
+        }
+    }
+}
+
+impl Opening {
+    /// Takes a page of headers in; gives where the next page begins, if there may be one.
+    fn take_headers(&mut self, rows: Rows) -> Option<Vec<u8>> {
+        let full = rows.0.len() == HEADER_PAGE as usize;
+        let mut last = None;
+        for (key, value) in rows.0 {
+            match HeaderRow::read(&key, &value) {
+                Some(row) => self.headers.push(row),
+                None => self.damaged = true,
+            }
+            last = Some(key);
+        }
+        last.filter(|_| full).map(|mut key| {
+            key.push(0);
+            key
+        })
+    }
+
+    fn hash(&self, key: &[u8]) -> Option<BlockHash> {
+        rows::read_hash(self.meta.get(key)?)
+    }
+
+    /// The chain at the checkpoint, or at the genesis if the state can't be trusted.
+    fn chain(&mut self, spec: &Arc<ChainSpec>) -> Chain {
+        self.put_active_first();
+        let checkpoint = self.hash(rows::CHECKPOINT).filter(|hash| *hash != spec.genesis_hash());
+        if let Some(checkpoint) = checkpoint.filter(|_| !self.rebuild) {
+            if let Ok(chain) = self.build(spec, Some(&checkpoint)) {
+                return chain;
+            }
+            (self.rebuild, self.damaged) = (true, true);
+        }
+        self.build(spec, None).unwrap_or_else(|_| Chain::new(Arc::clone(spec)))
+    }
+
+    fn build(&self, spec: &Arc<ChainSpec>, checkpoint: Option<&BlockHash>) -> Result<Chain, RestoreError> {
+        let mut builder = ChainBuilder::new(Arc::clone(spec));
+        for (hash, row) in &self.headers {
+            if !builder.header(row.header) {
+                // Its parent's row was damaged: it is fetched again.
+                continue;
+            }
+            if row.has_body {
+                builder.body(hash);
+            }
+            if row.invalid {
+                builder.invalid(hash);
+            }
+        }
+        if checkpoint.is_some() {
+            for (key, chunk) in &self.chunks {
+                if let [prefix] = key[..] {
+                    builder.chunk(prefix, chunk)?;
+                }
+            }
+        }
+        builder.build(checkpoint.unwrap_or(&spec.genesis_hash()))
+    }
+
+    /// Orders the headers by height, the last active chain first at each, because the first seen wins a tie.
+    fn put_active_first(&mut self) {
+        let parents: BTreeMap<_, _> =
+            self.headers.iter().map(|(hash, row)| (*hash, row.header.parent())).collect();
+        let mut active = BTreeSet::new();
+        let mut next = self.hash(rows::TIP);
+        while let Some(hash) = next {
+            active.insert(hash);
+            next = parents.get(&hash).copied();
+        }
+        self.headers.sort_by_key(|(hash, row)| (row.header.height(), !active.contains(hash)));
+    }
+}

@@ -1,0 +1,140 @@
+//! Transactions into the memory pool: from peers and from our own side, by the same checks.
+
+use tabchain_consensus::{CheckedTransaction, Verdict, VerifiedTransaction};
+use tabchain_mempool::AdmitError;
+use tabchain_primitives::{BlockHash, Height, Transaction, TxId};
+
+use crate::node::Node;
+use crate::verify::Job;
+use crate::{CommandError, CommandId, Event, Reply, TransactionStatus, TransactionView};
+
+/// Confirmations told of one by one; in larger blocks the rest goes without saying.
+const MAX_TOLD: usize = 512;
+/// Reverted blocks whose transactions are told of; of a deeper reorg people need to know the depth, not each payment.
+const MAX_TOLD_REVERTED: usize = 16;
+
+impl Node {
+    /// The checks of a peer's transaction that cost little: `None` if it is of no interest, its id if it breaks a rule.
+    pub(crate) fn check_relayed(&self, transaction: Transaction) -> Result<Option<CheckedTransaction>, TxId> {
+        let id = transaction.id();
+        if self.mempool.contains(&id) {
+            return Ok(None);
+        }
+        let checked = CheckedTransaction::check(&self.config.spec, transaction).map_err(|_| id)?;
+        let sender = tabchain_primitives::Address::of(checked.transaction().sender());
+        let account = self.chain.account(&sender);
+        let transaction = checked.transaction();
+        let hopeless = transaction.valid_until() < self.next_height()
+            || transaction.nonce() < account.nonce
+            || transaction.total() > account.balance;
+        Ok((!hopeless).then_some(checked))
+    }
+
+    /// Takes a peer's verified transaction into the pool and passes it on. What the pool does not take is no fault of the peer:
+    /// it may see another tip.
+    pub(crate) fn admit_relayed(&mut self, transaction: VerifiedTransaction) {
+        let id = transaction.id();
+        if self.admit(transaction).is_err() {
+            self.relay.refuse(id);
+        }
+    }
+
+    /// Takes a transaction of our own side, signed, as far as its signature check.
+    pub(crate) fn send_transaction(&mut self, command: CommandId, transaction: Transaction) {
+        match CheckedTransaction::check(&self.config.spec, transaction) {
+            Ok(checked) => self.verify(Job::Own { checked: Box::new(checked), command }),
+            Err(error) => self.reply(command, Err(error.into())),
+        }
+    }
+
+    pub(crate) fn own_verified(&mut self, checked: CheckedTransaction, command: CommandId, verdict: Verdict) {
+        let admitted = checked.verified(verdict).map_err(CommandError::from).and_then(|transaction| {
+            let view = TransactionView::pending(transaction.transaction());
+            self.admit(transaction)?;
+            Ok(view)
+        });
+        let reply = admitted.map(|view| Reply::Transaction(Some(Box::new(view))));
+        self.reply(command, reply);
+    }
+
+    /// After the tip moved: drops what no longer holds, and looks again at what was refused.
+    pub(crate) fn settle_mempool(&mut self) {
+        let next = self.next_height();
+        let dropped = self.mempool.settle(&self.chain, next);
+        for (id, _) in dropped {
+            self.tell_dropped(&id);
+        }
+        self.relay.reconsider();
+    }
+
+    /// Tells that transactions of newly adopted blocks are confirmed.
+    pub(crate) fn tell_confirmed(&mut self, adopted: &[BlockHash]) {
+        for hash in adopted {
+            self.wallet.confirmed(self.blocks.block(hash));
+        }
+        if self.is_catching_up() {
+            return;
+        }
+        let mut views = Vec::new();
+        for hash in adopted {
+            let Some(block) = self.blocks.block(hash) else { continue };
+            let header = block.block().header;
+            for (position, transaction) in (0..).zip(&block.block().transactions).take(MAX_TOLD) {
+                views.push(self.confirmed_view(transaction, *hash, &header, position));
+            }
+        }
+        for view in views {
+            self.event(Event::Transaction(Box::new(view)));
+        }
+    }
+
+    /// Tells that transactions of blocks that left the active chain wait again, as far as they still can be confirmed:
+    /// our own side, and the peers, who may never have seen those blocks.
+    pub(crate) fn tell_pending_again(&mut self, reverted: &[BlockHash]) {
+        if reverted.is_empty() {
+            return;
+        }
+        let waiting: Vec<TxId> = self.mempool.ids().copied().collect();
+        for id in waiting {
+            self.relay.tell(id);
+        }
+        let blocks = reverted.iter().take(MAX_TOLD_REVERTED).filter_map(|hash| self.blocks.block(hash));
+        let waiting =
+            blocks.flat_map(|block| block.ids().iter().take(MAX_TOLD)).filter_map(|id| self.mempool.get(id));
+        let views: Vec<_> = waiting.map(TransactionView::pending).collect();
+        for view in views {
+            self.wallet.pending(view.id, &view.transaction);
+            self.event(Event::Transaction(Box::new(view)));
+        }
+    }
+
+    pub(crate) fn next_height(&self) -> Height {
+        self.chain.tip().height.next().unwrap_or(Height::MAX)
+    }
+
+    fn admit(&mut self, transaction: VerifiedTransaction) -> Result<(), AdmitError> {
+        let id = transaction.id();
+        let view = TransactionView::pending(transaction.transaction());
+        let next = self.next_height();
+        let admitted = self.mempool.insert(transaction, &self.chain, next)?;
+        for gone in admitted.replaced.into_iter().chain(admitted.evicted) {
+            self.tell_dropped(&gone);
+        }
+        self.mining.note_mempool();
+        self.wallet.pending(id, &view.transaction);
+        self.relay.tell(id);
+        self.event(Event::Transaction(Box::new(view)));
+        Ok(())
+    }
+
+    /// Tells that one of our own transactions is gone.
+    fn tell_dropped(&mut self, id: &TxId) {
+        if let Some(transaction) = self.wallet.dropped(id) {
+            let view = TransactionView {
+                status: TransactionStatus::Dropped,
+                ..TransactionView::pending(&transaction)
+            };
+            self.event(Event::Transaction(Box::new(view)));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Signatures sent out to be verified. Whatever is cheap to check was checked before.
+//!
+//! Bounds: a block is verified once at a time, and blocks come from a bounded window; transactions of peers come from
+//! bounded requests, and nothing of them is taken while [`MAX_TRANSACTION_JOBS`] are out.
+
+use tabchain_consensus::{CheckedBlock, CheckedTransaction, SignatureChecks, Verdict};
+use tabchain_primitives::BlockHash;
+use tabchain_sync::PeerId;
+use tabchain_sync::score::Fault;
+
+use crate::adopt::Source;
+use crate::node::Node;
+use crate::{CommandId, JobId, Output};
+
+/// The most lists of peers' transactions out for verification.
+pub(crate) const MAX_TRANSACTION_JOBS: usize = 64;
+
+/// What is being verified.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Block {
+        checked: Box<CheckedBlock>,
+        source: Source,
+    },
+    /// Transactions a peer gave.
+    Relayed {
+        checked: Vec<CheckedTransaction>,
+        peer: PeerId,
+    },
+    /// A transaction of our own side.
+    Own {
+        checked: Box<CheckedTransaction>,
+        command: CommandId,
+    },
+}
+
+impl Node {
+    /// Sends signatures out, if there are any.
+    pub(crate) fn verify(&mut self, job: Job) {
+        let genesis = self.config.spec.genesis_hash();
+        let checks = match &job {
+            Job::Block { checked, .. } => checked.signatures(&genesis),
+            Job::Own { checked, .. } => checked.signatures(&genesis),
+            Job::Relayed { checked, .. } => {
+                SignatureChecks(checked.iter().flat_map(|checked| checked.signatures(&genesis).0).collect())
+            }
+        };
+        if let Job::Block { checked, .. } = &job {
+            self.bodies.reserve(checked.hash());
+        }
+        if checks.0.is_empty() {
+            return self.finish(job, Verdict::AllValid);
+        }
+        let id = self.new_job();
+        self.jobs.insert(id, job);
+        self.emit(Output::Verify(id, checks));
+    }
+
+    pub(crate) fn verified(&mut self, id: JobId, verdict: Verdict) {
+        if let Some(job) = self.jobs.remove(&id) {
+            self.finish(job, verdict);
+        }
+    }
+
+    pub(crate) fn is_verifying(&self, hash: &BlockHash) -> bool {
+        self.jobs.values().any(|job| matches!(job, Job::Block { checked, .. } if checked.hash() == *hash))
+    }
+
+    /// Whether more transactions of peers can be taken.
+    pub(crate) fn has_room_to_verify(&self) -> bool {
+        self.jobs.values().filter(|job| matches!(job, Job::Relayed { .. })).count() < MAX_TRANSACTION_JOBS
+    }
+
+    fn finish(&mut self, job: Job, verdict: Verdict) {
+        match job {
+            Job::Block { checked, source } => {
+                let hash = checked.hash();
+                match checked.verified(verdict) {
+                    Ok(block) => self.keep_block(block),
+                    Err(error) => self.refuse_block(&hash, source, &error),
+                }
+            }
+            Job::Own { checked, command } => self.own_verified(*checked, command, verdict),
+            Job::Relayed { checked, peer } => self.relayed_verified(checked, peer, verdict),
+        }
+    }
+
+    /// Admits what is valid. After an invalid one the rest is verified again: nothing valid is lost because something
+    /// invalid came first.
+    fn relayed_verified(&mut self, mut checked: Vec<CheckedTransaction>, peer: PeerId, verdict: Verdict) {
+        let rest = match verdict {
+            Verdict::AllValid => Vec::new(),
+            Verdict::Invalid { index } => {
+                let mut bad = checked.split_off(index.min(checked.len()));
+                if !bad.is_empty() {
+                    bad.remove(0);
+                }
+                self.blame(&peer, Fault::InvalidTransaction);
+                bad
+            }
+        };
+        for transaction in checked {
+            let verified = transaction.verified(Verdict::AllValid).expect("the verdict says it is valid");
+            self.admit_relayed(verified);
+        }
+        if !rest.is_empty() && self.peers.contains_key(&peer) {
+            self.verify(Job::Relayed { checked: rest, peer });
+        }
+    }
+}

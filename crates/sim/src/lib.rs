@@ -1,0 +1,27 @@
+//! A seeded network simulator that drives the very node that runs in a tab.
+//!
+//! A [`Sim`] is a world of nodes under one virtual clock: discrete events, links with latency and bandwidth, disks that take
+//! their time and lose what was not finished when a node dies, mining as a matter of luck drawn from the seed. The same
+//! seed and the same story give the same [`Trace`] hash.
+//!
+//! ```
+//! use tabchain_sim::{Sim, World};
+//!
+//! let mut sim = Sim::new(World::new(tabchain_chain::testing::spec(), 1));
+//! let (alice, bob) = (sim.add_node(), sim.add_node());
+//! sim.connect(alice, bob);
+//! sim.start_mining(alice, tabchain_chain::testing::Key::new(0).address());
+//! sim.run_for(60_000);
+//! assert!(sim.status(bob).height.value() > 0);
+//! ```
+
+mod disk;
+mod events;
+mod network;
+mod sim;
+mod trace;
+
+pub use disk::Disk;
+pub use network::Link;
+pub use sim::{Place, Sim, Tongue, World};
+pub use trace::Trace;

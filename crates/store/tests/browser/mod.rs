@@ -1,0 +1,146 @@
+//! The contract on IndexedDB, and what only a browser can show. Told once on a window and once in a worker.
+
+use std::pin::pin;
+
+use futures::future::join_all;
+use futures::poll;
+use indexed_db_futures::database::Database;
+use indexed_db_futures::prelude::*;
+use tabchain_store::{Batch, Column, Durability, IdbStore, Query, SCHEMA, Store, StoreError};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::contract;
+
+macro_rules! on_indexeddb {
+    ($($promise:ident,)*) => {
+        $(#[wasm_bindgen_test] async fn $promise() {
+            let name = stringify!($promise);
+            contract::$promise(fresh(name).await).await;
+            IdbStore::destroy(name).await.unwrap();
+        })*
+    };
+}
+crate::every_promise!(on_indexeddb);
+
+#[wasm_bindgen_test]
+async fn a_replaced_writer_is_fenced() {
+    let name = "a_replaced_writer_is_fenced";
+    let old = fresh(name).await;
+    let new = IdbStore::open_writer(name).await.unwrap();
+    contract::a_replaced_writer_is_fenced(old, new).await;
+}
+
+#[wasm_bindgen_test]
+async fn of_twenty_writers_the_last_remains() {
+    let name = "of_twenty_writers_the_last_remains";
+    fresh(name).await.close();
+    let writers = join_all((0..20).map(|_| IdbStore::open_writer(name))).await;
+    let mut remaining = 0;
+    for writer in writers {
+        match writer.unwrap().commit(Batch::default()).await {
+            Ok(()) => remaining += 1,
+            Err(error) => assert_eq!(error, StoreError::Fenced),
+        }
+    }
+    assert_eq!(remaining, 1);
+}
+
+#[wasm_bindgen_test]
+async fn rows_outlive_the_handle() {
+    let name = "rows_outlive_the_handle";
+    let store = fresh(name).await;
+    contract::fill(&store, 5).await;
+    drop(store);
+    let store = IdbStore::open_writer(name).await.unwrap();
+    assert!(contract::is_filled(&store, 5).await);
+    contract::fill(&store, 6).await;
+    assert!(contract::is_filled(&store, 6).await);
+}
+
+#[wasm_bindgen_test]
+async fn a_reader_reads_and_does_not_fence() {
+    let name = "a_reader_reads_and_does_not_fence";
+    let writer = fresh(name).await;
+    let reader = IdbStore::open(name).await.unwrap();
+    contract::fill(&writer, 5).await;
+    assert!(contract::is_filled(&reader, 5).await);
+    assert_eq!(reader.commit(Batch::default()).await, Err(StoreError::ReadOnly));
+}
+
+#[wasm_bindgen_test]
+async fn a_closed_store_says_so() {
+    let store = fresh("a_closed_store_says_so").await;
+    let twin = store.clone();
+    store.close();
+    store.close();
+    assert_eq!(twin.load(Query::get(Column::Meta, b"tip")).await, Err(StoreError::Closed));
+    assert_eq!(twin.commit(Batch::default()).await, Err(StoreError::Closed));
+}
+
+#[wasm_bindgen_test]
+async fn an_open_store_makes_way_for_its_deletion() {
+    let name = "an_open_store_makes_way_for_its_deletion";
+    let store = fresh(name).await;
+    contract::fill(&store, 5).await;
+    IdbStore::destroy(name).await.unwrap();
+    assert_eq!(store.load(Query::get(Column::Meta, b"tip")).await, Err(StoreError::Closed));
+    let anew = IdbStore::open_writer(name).await.unwrap();
+    assert!(contract::is_filled(&anew, 0).await);
+}
+
+#[wasm_bindgen_test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let name = "a_newer_schema_is_refused_and_left_alone";
+    let store = fresh(name).await;
+    contract::fill(&store, 5).await;
+
+    let newer = SCHEMA + 41;
+    let upgrade = Database::open(name).with_version(u32::try_from(newer).unwrap()).build().unwrap();
+    let upgraded = upgrade.await.unwrap();
+    assert_eq!(store.commit(Batch::default()).await, Err(StoreError::Closed), "it made way for the upgrade");
+    let refusal = StoreError::NewerSchema { found: newer, supported: SCHEMA };
+    assert_eq!(IdbStore::open_writer(name).await.unwrap_err(), refusal);
+    assert_eq!(IdbStore::open(name).await.unwrap_err(), refusal);
+
+    let headers = upgraded.transaction("headers").build().unwrap();
+    let kept = headers.object_store("headers").unwrap().count().primitive().unwrap().await.unwrap();
+    assert_eq!(kept, 5);
+}
+
+#[wasm_bindgen_test]
+async fn a_call_is_not_hurt_by_a_caller_who_looks_late() {
+    let store = fresh("a_call_is_not_hurt_by_a_caller_who_looks_late").await;
+    contract::fill(&store, 5).await;
+    let mut batch = Batch::new(Durability::Strict);
+    batch.delete(Column::Headers, [4]);
+    let mut commit = pin!(store.commit(batch));
+    let mut newest = pin!(store.load(Query::prefix(Column::Headers, b"", 2).reversed()));
+    assert!(poll!(&mut commit).is_pending());
+    assert!(poll!(&mut newest).is_pending());
+    for _ in 0..5 {
+        // Each read is a turn of the database in which nobody looks at the two calls.
+        store.load(Query::get(Column::Meta, b"tip")).await.unwrap();
+    }
+    assert_eq!(commit.await, Ok(()));
+    let keys: Vec<_> = newest.await.unwrap().0.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, [[3], [2]]);
+}
+
+#[wasm_bindgen_test]
+async fn a_commit_nobody_waits_for_is_kept_whole() {
+    let store = fresh("a_commit_nobody_waits_for_is_kept_whole").await;
+    let mut batch = Batch::default();
+    for number in 0..500_u32 {
+        batch.put(Column::Index, number.to_be_bytes(), vec![1; 100]);
+    }
+    assert!(poll!(pin!(store.commit(batch))).is_pending());
+    // The next commit waits its turn behind the abandoned one.
+    store.commit(Batch::default()).await.unwrap();
+    assert_eq!(store.load(Query::prefix(Column::Index, b"", 999)).await.unwrap().0.len(), 500);
+}
+
+/// A writer on an empty database of that name, whatever an earlier run left behind.
+async fn fresh(name: &str) -> IdbStore {
+    IdbStore::destroy(name).await.expect("what is there can be deleted");
+    IdbStore::open_writer(name).await.expect("an empty database opens")
+}

@@ -1,0 +1,39 @@
+//! What nodes say to each other, and the small state machines that decide what to ask whom.
+//!
+//! Nothing here knows the chain or a clock: each machine is told what happened and when, and answers with what to do. The
+//! node composes them. That keeps every one of them small enough to be tested alone.
+//!
+//! | Module | Decides | What a peer can make grow |
+//! |---|---|---|
+//! | [`message`] | the bytes of link and fetch | frames, lists: each bounded before it is allocated |
+//! | [`book`] | whom to dial | 512 peers of 4 addresses, 64 told by one peer |
+//! | [`score`] | who has to go | a number |
+//! | [`requests`] | what still waits for an answer | 8 questions to a peer |
+//! | [`headers`] | whom to ask for headers | one claim a peer |
+//! | [`bodies`] | which body to fetch from whom | a window of 512 in 16 batches |
+//! | [`compact`] | a block from short ids | one slot a transaction the header counts |
+//! | [`early`] | blocks from the future | 32, 4 from one peer |
+//! | [`transactions`] | transaction announcements | 4096 ids known a peer, 512 wanted from one |
+
+pub mod bodies;
+pub mod book;
+pub mod compact;
+pub mod early;
+pub mod headers;
+pub mod message;
+mod peer;
+mod recent;
+pub mod requests;
+mod rng;
+pub mod score;
+pub mod transactions;
+
+pub use message::{
+    Body, CompactBlock, Failure, Hello, LinkMessage, MAX_LINK_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
+    Message, PROTOCOL_VERSION, PeerRecord, Prefilled, Request, RequestId, Response, ShortId, TipClaim,
+};
+pub use peer::{
+    ConnectionKind, MAX_ADDRESS_BYTES, MAX_PEER_ID_BYTES, PeerAddress, PeerError, PeerId, PeerInfo,
+};
+pub use recent::RecentSet;
+pub use rng::Rng;

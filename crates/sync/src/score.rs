@@ -1,0 +1,76 @@
+//! How much a peer is to blame. Points fall by half every ten minutes, so an honest peer with a bad hour is forgiven; a peer
+//! at [`LIMIT`] is sent away.
+
+use tabchain_primitives::Timestamp;
+
+/// At so many points a peer is sent away.
+pub const LIMIT: u32 = 100;
+
+const HALF_LIFE_MS: u64 = 10 * 60 * 1000;
+
+/// What a peer did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Something that no honest node ever sends: a header without work, a frame out of place.
+    Dishonest,
+    /// A transaction that breaks a rule which needs no state.
+    InvalidTransaction,
+    /// A body that is not the one its header commits to.
+    WrongBody,
+    /// It was asked and did not answer in time.
+    Stalled,
+    /// It answered something else than was asked, or said much more than it should.
+    Noise,
+}
+
+/// A peer's points.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Score {
+    points: u32,
+    since: Timestamp,
+}
+
+impl Fault {
+    const fn points(self) -> u32 {
+        match self {
+            Self::Dishonest => LIMIT,
+            Self::WrongBody => 40,
+            Self::InvalidTransaction => 20,
+            Self::Stalled => 15,
+            Self::Noise => 5,
+        }
+    }
+}
+
+impl Score {
+    /// Adds what a fault weighs; true when the peer has to go.
+    pub fn add(&mut self, fault: Fault, now: Timestamp) -> bool {
+        let half_lives = now.since(self.since) / HALF_LIFE_MS;
+        let kept =
+            u32::try_from(half_lives).ok().and_then(|times| self.points.checked_shr(times)).unwrap_or(0);
+        if half_lives > 0 {
+            self.since = now;
+        }
+        self.points = kept.saturating_add(fault.points());
+        self.points >= LIMIT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_lie_is_enough_and_stalls_are_forgiven_with_time() {
+        let start = Timestamp::from_millis(1_000_000);
+        assert!(Score::default().add(Fault::Dishonest, start));
+
+        let mut hasty = Score::default();
+        assert!((0..6).all(|_| !hasty.add(Fault::Stalled, start)));
+        assert!(hasty.add(Fault::Stalled, start), "seven stalls at once are too many");
+
+        let mut patient = Score::default();
+        let spaced = |n: u64| start.saturating_add(n * HALF_LIFE_MS);
+        assert!((0..100).all(|n| !patient.add(Fault::Stalled, spaced(n))));
+    }
+}

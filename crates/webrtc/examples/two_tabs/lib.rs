@@ -1,0 +1,127 @@
+//! Two tabs that talk directly: the wasm part, with a small surface for the page.
+//!
+//! See `tests/two_tabs` for the page, the relay and the script that run it.
+#![cfg(target_arch = "wasm32")]
+
+mod tab;
+
+use futures::{AsyncReadExt, AsyncWriteExt, future::join_all};
+use js_sys::Array;
+use libp2p::{Multiaddr, PeerId, websocket_websys};
+use libp2p_webrtc_browser as webrtc;
+use wasm_bindgen::prelude::*;
+
+/// A node in this tab.
+#[wasm_bindgen]
+pub struct Node {
+    tab: tab::Tab,
+}
+
+#[wasm_bindgen]
+impl Node {
+    /// Starts a node. `stun` is the URL of a STUN server, if one is needed.
+    #[wasm_bindgen(constructor)]
+    pub fn new(stun: Option<String>) -> Self {
+        let servers: Vec<_> = stun.into_iter().map(webrtc::IceServer::open).collect();
+        let base = websocket_websys::Transport::default();
+        Self { tab: tab::Tab::start(base, |config| config.with_ice_servers(move || servers.clone())) }
+    }
+
+    /// Who this is.
+    #[wasm_bindgen(getter)]
+    pub fn peer(&self) -> String {
+        self.tab.peer.to_string()
+    }
+
+    /// Reserves a place at the relay; returns the address for others to connect to.
+    pub async fn reserve(&self, relay: &str) -> Result<String, JsError> {
+        let relay: Multiaddr = relay.parse()?;
+        Ok(self.tab.reserve(&relay).await.to_string())
+    }
+
+    /// Connects directly to the tab at an address.
+    pub async fn connect(&self, address: &str) -> Result<(), JsError> {
+        let address: Multiaddr = address.parse()?;
+        self.tab.connect(&address).await.map_err(|error| JsError::new(&error))
+    }
+
+    /// The paths of the connections to a peer.
+    pub fn paths(&self, peer: &str) -> Result<Array, JsError> {
+        let peer: PeerId = peer.parse()?;
+        Ok(self.tab.paths(peer).iter().map(|path| JsValue::from(format!("{path:?}"))).collect())
+    }
+
+    /// How many pings were answered.
+    pub fn pings(&self) -> u32 {
+        self.tab.pings()
+    }
+
+    /// How many echo streams the other side has reset.
+    pub fn resets(&self) -> u32 {
+        self.tab.resets()
+    }
+
+    /// Closes every connection to a peer.
+    pub fn disconnect(&self, peer: &str) -> Result<(), JsError> {
+        self.tab.disconnect(peer.parse()?);
+        Ok(())
+    }
+
+    /// Begins an echo and gives it up.
+    pub async fn reset(&self, peer: &str) -> Result<(), JsError> {
+        let mut stream = self.tab.open(peer.parse()?).await;
+        stream.write_all(b"unfinished").await?;
+        stream.read_exact(&mut [0; 10]).await?;
+        Ok(())
+    }
+
+    /// Sends bytes on several streams at once, in equal parts; ends when the peer has them all.
+    pub async fn pour(&self, peer: &str, size: usize, streams: usize) -> Result<(), JsError> {
+        let peer: PeerId = peer.parse()?;
+        let results = join_all((0..streams).map(|_| self.tab.pour(peer, size / streams))).await;
+        results.into_iter().collect::<Result<Vec<()>, _>>().map(drop).map_err(|error| JsError::new(&error))
+    }
+
+    /// Sends bytes to the peer and compares what comes back.
+    pub async fn echo(&self, peer: &str, size: usize) -> Result<(), JsError> {
+        self.tab.echo(peer.parse()?, size, 1 << 20).await.map_err(|error| JsError::new(&error))
+    }
+
+    /// Echoes on many streams at once; returns how many, or why some failed.
+    pub async fn echo_parallel(&self, peer: &str, streams: usize, size: usize) -> Result<usize, JsError> {
+        let peer: PeerId = peer.parse()?;
+        let results = join_all((0..streams).map(|_| self.tab.echo(peer, size, 1 << 20))).await;
+        let failures: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+        match failures.first() {
+            None => Ok(streams),
+            Some(first) => Err(JsError::new(&format!("{} of {streams} failed: {first}", failures.len()))),
+        }
+    }
+
+    /// Ends our half of a stream and reads what the peer still sends.
+    pub async fn half_close(&self, peer: &str, text: &str) -> Result<String, JsError> {
+        let mut stream = self.tab.open(peer.parse()?).await;
+        stream.write_all(text.as_bytes()).await?;
+        stream.close().await?;
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).await?;
+        Ok(rest)
+    }
+
+    /// What the browser says about the direct connection to a peer, as JSON.
+    pub async fn stats(&self, peer: &str) -> Result<Option<String>, JsError> {
+        let stats = webrtc::stats(peer.parse()?).await;
+        Ok(stats.map(|stats| {
+            let webrtc::ConnectionStats { local_candidate_type: local, remote_candidate_type: remote, .. } = &stats;
+            format!(
+                r#"{{"local":"{local}","remote":"{remote}","sent":{},"received":{},"opened":{},"closed":{}}}"#,
+                stats.bytes_sent, stats.bytes_received, stats.channels_opened, stats.channels_closed,
+            )
+        }))
+    }
+
+    /// Ends the node.
+    pub fn stop(&self) {
+        self.tab.stop();
+    }
+}

@@ -1,0 +1,385 @@
+//! A libp2p node in a tab: relay client, `/webrtc`, ping, and an echo service.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::poll_fn,
+    rc::Rc,
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use futures::{
+    AsyncReadExt, AsyncWriteExt, StreamExt,
+    future::{Either, select},
+};
+use futures_timer::Delay;
+use libp2p::{
+    Multiaddr, PeerId, Stream, StreamProtocol, Swarm, Transport,
+    core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
+    identity::Keypair,
+    multiaddr::Protocol,
+    noise, ping, relay,
+    swarm::{Config as SwarmConfig, ConnectionId, NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
+    yamux,
+};
+use libp2p_webrtc_browser::{self as webrtc, Path};
+use wasm_bindgen_futures::spawn_local;
+
+/// Sends back what it receives, until the other side has ended its half.
+pub(crate) const ECHO: StreamProtocol = StreamProtocol::new("/echo/1");
+
+/// Reads to the end and answers how many bytes came, as eight bytes, lowest first.
+const COUNT: StreamProtocol = StreamProtocol::new("/count/1");
+
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    relay: relay::client::Behaviour,
+    /// Every tab may introduce others to each other, once they are connected to it.
+    introducer: relay::Behaviour,
+    webrtc: webrtc::Behaviour,
+    ping: ping::Behaviour,
+    streams: libp2p_stream::Behaviour,
+}
+
+/// A running node. Clones are the same node.
+#[derive(Clone)]
+pub(crate) struct Tab {
+    pub(crate) peer: PeerId,
+    pub(crate) control: libp2p_stream::Control,
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    swarm: RefCell<Option<Swarm<Behaviour>>>,
+    waker: Cell<Option<Waker>>,
+    /// Those who wait until something holds: woken at each event.
+    waiting: RefCell<Vec<Waker>>,
+    connections: RefCell<BTreeMap<ConnectionId, (PeerId, Path)>>,
+    addresses: RefCell<Vec<Multiaddr>>,
+    failures: RefCell<Vec<(ConnectionId, String)>>,
+    pings: Cell<u32>,
+    resets: Cell<u32>,
+}
+
+/// The transports of a tab, in the order that matters: `/webrtc`, then circuits, then `base`, which reaches relays.
+pub(crate) fn transport<T>(
+    webrtc: webrtc::Transport,
+    circuits: relay::client::Transport,
+    base: T,
+    key: &Keypair,
+) -> Boxed<(PeerId, StreamMuxerBox)>
+where
+    T: Transport + Send + Unpin + 'static,
+    T::Output: futures::AsyncRead + futures::AsyncWrite + Unpin + Send + 'static,
+    T::Error: Send + Sync + 'static,
+    T::Dial: Send + 'static,
+    T::ListenerUpgrade: Send + 'static,
+{
+    let direct = webrtc.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    let others = circuits
+        .or_transport(base)
+        .upgrade(Version::V1)
+        .authenticate(noise::Config::new(key).expect("an Ed25519 key signs"))
+        .multiplex(yamux::Config::default())
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    direct.or_transport(others).map(|either, _| either.into_inner()).boxed()
+}
+
+impl Tab {
+    /// Starts a node that reaches relays by `base`.
+    pub(crate) fn start<T>(base: T, configure: impl FnOnce(webrtc::Config) -> webrtc::Config) -> Self
+    where
+        T: Transport + Send + Unpin + 'static,
+        T::Output: futures::AsyncRead + futures::AsyncWrite + Unpin + Send + 'static,
+        T::Error: Send + Sync + 'static,
+        T::Dial: Send + 'static,
+        T::ListenerUpgrade: Send + 'static,
+    {
+        let key = Keypair::generate_ed25519();
+        let peer = key.public().to_peer_id();
+        let (circuits, relay) = relay::client::new(peer);
+        let (direct, webrtc) = webrtc::new(configure(webrtc::Config::new(peer)));
+        let streams = libp2p_stream::Behaviour::new();
+        let control = streams.new_control();
+        let mut swarm = Swarm::new(
+            transport(direct, circuits, base, &key),
+            Behaviour {
+                relay,
+                introducer: relay::Behaviour::new(peer, relay::Config::default()),
+                webrtc,
+                ping: ping::Behaviour::default(),
+                streams,
+            },
+            peer,
+            SwarmConfig::with_wasm_executor().with_idle_connection_timeout(Duration::from_mins(1)),
+        );
+        swarm.listen_on(Protocol::WebRTC.into()).expect("the transport takes /webrtc");
+        // What an introducer hands out: those who are connected to it need no more to find it.
+        swarm.add_external_address(Protocol::WebRTC.into());
+        let shared = Rc::new(Shared {
+            swarm: RefCell::new(Some(swarm)),
+            waker: Cell::default(),
+            waiting: RefCell::default(),
+            connections: RefCell::default(),
+            addresses: RefCell::default(),
+            failures: RefCell::default(),
+            pings: Cell::new(0),
+            resets: Cell::new(0),
+        });
+        let tab = Self { peer, control, shared };
+        spawn_local(tab.clone().run());
+        spawn_local(tab.clone().serve_echo());
+        spawn_local(tab.clone().serve_count());
+        tab
+    }
+
+    /// Reserves a place at the relay, and returns the address at which others dial this tab.
+    pub(crate) async fn reserve(&self, relay: &Multiaddr) -> Multiaddr {
+        self.with_swarm(|swarm| swarm.listen_on(relay.clone().with(Protocol::P2pCircuit)))
+            .expect("a relay address");
+        let found =
+            || self.shared.addresses.borrow().iter().find(|a| Path::of_address(a) == Path::WebRtc).cloned();
+        self.until("a reservation", || found().is_some()).await;
+        found().expect("just seen")
+    }
+
+    /// Begins to dial.
+    pub(crate) fn dial(&self, address: impl Into<DialOpts>) {
+        self.with_swarm(|swarm| swarm.dial(address)).expect("a fresh dial");
+    }
+
+    /// Dials a `/webrtc` address and waits for the direct connection or for the failure.
+    pub(crate) async fn connect(&self, address: &Multiaddr) -> Result<(), String> {
+        let Some(Protocol::P2p(peer)) = address.iter().last() else {
+            return Err("no peer in the address".into());
+        };
+        let failures = self.failures().len();
+        let opts = DialOpts::from(address.clone());
+        let id = opts.connection_id();
+        self.dial(opts);
+        // The circuit's dial may fail first, and is only the cause.
+        let failed = || self.shared.failures.borrow().iter().any(|(failed, _)| *failed == id);
+        self.until("an outcome", || failed() || self.paths(peer).contains(&Path::WebRtc)).await;
+        if self.paths(peer).contains(&Path::WebRtc) {
+            Ok(())
+        } else {
+            Err(self.failures()[failures..].join("; "))
+        }
+    }
+
+    /// The paths of all connections to a peer.
+    pub(crate) fn paths(&self, peer: PeerId) -> Vec<Path> {
+        self.shared.connections.borrow().values().filter(|(p, _)| *p == peer).map(|(_, path)| *path).collect()
+    }
+
+    /// Connection attempts that failed, as text.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.shared.failures.borrow().iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    /// How many pings were answered.
+    pub(crate) fn pings(&self) -> u32 {
+        self.shared.pings.get()
+    }
+
+    /// How many echo streams the other side has reset.
+    pub(crate) fn resets(&self) -> u32 {
+        self.shared.resets.get()
+    }
+
+    /// Closes every connection to a peer.
+    pub(crate) fn disconnect(&self, peer: PeerId) {
+        self.with_swarm(|swarm| swarm.disconnect_peer_id(peer)).ok();
+    }
+
+    /// Opens an echo stream.
+    pub(crate) async fn open(&self, peer: PeerId) -> Stream {
+        self.control.clone().open_stream(peer, ECHO).await.expect("the peer echoes")
+    }
+
+    /// Sends `size` bytes through the peer's echo and compares what comes back. `window` bytes are under way at most.
+    pub(crate) async fn echo(&self, peer: PeerId, size: usize, window: usize) -> Result<(), String> {
+        let (mut reader, mut writer) = self.open(peer).await.split();
+        let returned = Cell::new(0);
+        let sending = async {
+            let mut sent = 0;
+            while sent < size {
+                while sent - returned.get() >= window {
+                    Delay::new(Duration::from_millis(1)).await;
+                }
+                let chunk: Vec<u8> = (sent..size.min(sent + 60_000)).map(byte_at).collect();
+                writer.write_all(&chunk).await?;
+                sent += chunk.len();
+            }
+            writer.close().await
+        };
+        let receiving = async {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let count = reader.read(&mut buffer).await?;
+                if count == 0 {
+                    return Ok(());
+                }
+                let start = returned.get();
+                if buffer[..count].iter().enumerate().any(|(index, byte)| *byte != byte_at(start + index)) {
+                    return Err(std::io::Error::other(format!("other bytes came back near {start}")));
+                }
+                returned.set(start + count);
+            }
+        };
+        futures::try_join!(sending, receiving).map_err(|error| error.to_string())?;
+        if returned.get() == size {
+            Ok(())
+        } else {
+            Err(format!("{} of {size} bytes came back", returned.get()))
+        }
+    }
+
+    /// Sends `size` bytes, and waits until the peer says that all have come.
+    pub(crate) async fn pour(&self, peer: PeerId, size: usize) -> Result<(), String> {
+        let mut stream =
+            self.control.clone().open_stream(peer, COUNT).await.map_err(|error| error.to_string())?;
+        let chunk = vec![7; 60_000];
+        let pouring = async {
+            let mut left = size;
+            while left > 0 {
+                let count = left.min(chunk.len());
+                stream.write_all(&chunk[..count]).await?;
+                left -= count;
+            }
+            stream.close().await?;
+            let mut arrived = [0; 8];
+            stream.read_exact(&mut arrived).await?;
+            Ok::<_, std::io::Error>(u64::from_le_bytes(arrived))
+        };
+        match pouring.await {
+            Ok(arrived) if arrived == size as u64 => Ok(()),
+            Ok(arrived) => Err(format!("{arrived} of {size} bytes came")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Waits until something holds; panics after half a minute.
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let held = poll_fn(|cx| {
+            if holds() {
+                return Poll::Ready(());
+            }
+            self.shared.waiting.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        });
+        if let Either::Right(_) = select(held, Delay::new(Duration::from_secs(30))).await {
+            panic!("waited in vain for {what}; failures: {:?}", self.failures());
+        }
+    }
+
+    /// Ends the node and everything on it.
+    pub(crate) fn stop(&self) {
+        drop(self.shared.swarm.take());
+        self.wake();
+    }
+
+    fn with_swarm<T>(&self, act: impl FnOnce(&mut Swarm<Behaviour>) -> T) -> T {
+        let result = act(self.shared.swarm.borrow_mut().as_mut().expect("the node runs"));
+        self.wake();
+        result
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.shared.waker.take() {
+            waker.wake();
+        }
+    }
+
+    async fn run(self) {
+        loop {
+            let event = poll_fn(|cx| {
+                self.shared.waker.set(Some(cx.waker().clone()));
+                match self.shared.swarm.borrow_mut().as_mut() {
+                    Some(swarm) => swarm.poll_next_unpin(cx),
+                    None => Poll::Ready(None),
+                }
+            });
+            let Some(event) = event.await else { return };
+            self.on_event(event);
+            let waiting = std::mem::take(&mut *self.shared.waiting.borrow_mut());
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn on_event(&self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.shared.connections.borrow_mut().insert(connection_id, (peer_id, Path::of(&endpoint)));
+            }
+            SwarmEvent::ConnectionClosed { connection_id, .. } => {
+                self.shared.connections.borrow_mut().remove(&connection_id);
+            }
+            SwarmEvent::ExternalAddrConfirmed { address } => self.shared.addresses.borrow_mut().push(address),
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                self.shared.failures.borrow_mut().push((connection_id, in_full(&error)));
+            }
+            SwarmEvent::IncomingConnectionError { connection_id, error, .. } => {
+                self.shared.failures.borrow_mut().push((connection_id, in_full(&error)));
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { result: Ok(_), .. })) => {
+                self.shared.pings.set(self.shared.pings.get() + 1);
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Webrtc(webrtc::Event::Direct { circuits, .. })) => {
+                for circuit in circuits {
+                    self.with_swarm(|swarm| swarm.close_connection(circuit));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn serve_echo(self) {
+        let mut incoming = self.control.clone().accept(ECHO).expect("accepted once");
+        while let Some((_, stream)) = incoming.next().await {
+            let shared = Rc::clone(&self.shared);
+            spawn_local(async move {
+                let (reader, mut writer) = stream.split();
+                if futures::io::copy(reader, &mut writer).await.is_ok() {
+                    writer.close().await.ok();
+                } else {
+                    shared.resets.set(shared.resets.get() + 1);
+                }
+            });
+        }
+    }
+
+    async fn serve_count(self) {
+        let mut incoming = self.control.clone().accept(COUNT).expect("accepted once");
+        while let Some((_, mut stream)) = incoming.next().await {
+            spawn_local(async move {
+                let (mut buffer, mut total) = (vec![0; 64 * 1024], 0_u64);
+                while let Ok(count) = stream.read(&mut buffer).await {
+                    if count == 0 {
+                        stream.write_all(&total.to_le_bytes()).await.ok();
+                        stream.close().await.ok();
+                        return;
+                    }
+                    total += count as u64;
+                }
+            });
+        }
+    }
+}
+
+/// An error with its causes: libp2p's outer errors say little by themselves.
+fn in_full(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn byte_at(index: usize) -> u8 {
+    // A pattern without a short period, so that lost or doubled pieces show.
+    (index ^ (index >> 8) ^ (index >> 16)).to_le_bytes()[0]
+}

@@ -1,0 +1,313 @@
+//! Supplies the transport with signalling streams, takes those that come in, and keeps one direct connection a peer.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    convert::Infallible,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use either::Either;
+use futures::{StreamExt, channel::mpsc};
+use libp2p_core::{Endpoint, Multiaddr, transport::PortUse};
+use libp2p_identity::PeerId;
+use libp2p_swarm::{
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm,
+    behaviour::{ConnectionClosed, ConnectionEstablished, DialFailure},
+    dial_opts::{DialOpts, PeerCondition},
+    dummy,
+};
+use web_time::Instant;
+
+use crate::{
+    Config, Error, Path,
+    address::webrtc_address_beside,
+    handler::{Handler, Reply},
+    transport::{Incoming, Request},
+};
+
+/// What the behaviour reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A peer is connected directly. Its circuits, listed here, have done their work and may be closed.
+    Direct {
+        /// The peer.
+        peer: PeerId,
+        /// The direct connection.
+        connection: ConnectionId,
+        /// Relayed connections to the same peer.
+        circuits: Vec<ConnectionId>,
+    },
+    /// A peer had two direct connections, since both sides dialled; one is being closed, and the other side closes the
+    /// same one.
+    DuplicateClosed {
+        /// The peer.
+        peer: PeerId,
+        /// The connection that stays.
+        kept: ConnectionId,
+        /// The connection that goes.
+        closed: ConnectionId,
+    },
+}
+
+type Action = ToSwarm<Event, Either<Reply, Infallible>>;
+
+/// The [`NetworkBehaviour`] that belongs to a [`Transport`](crate::Transport). Bounds: what it holds grows with
+/// connections and with local dials, not with what peers send.
+pub struct Behaviour {
+    local: PeerId,
+    /// Direct connections that were made within this time of each other were dialled at once.
+    simultaneity: Duration,
+    requests: mpsc::Receiver<Request>,
+    incoming: mpsc::Sender<Incoming>,
+    circuits: HashMap<PeerId, Vec<ConnectionId>>,
+    direct: HashMap<PeerId, Vec<Direct>>,
+    /// Requests that wait for a circuit, with the dial that should bring it.
+    waiting: HashMap<PeerId, Vec<(ConnectionId, Reply)>>,
+    actions: VecDeque<Action>,
+}
+
+/// A direct connection.
+#[derive(Debug, Clone, Copy)]
+struct Direct {
+    id: ConnectionId,
+    dialer: PeerId,
+    since: Instant,
+}
+
+impl Behaviour {
+    pub(crate) fn new(
+        config: &Config,
+        requests: mpsc::Receiver<Request>,
+        incoming: mpsc::Sender<Incoming>,
+    ) -> Self {
+        Self {
+            local: config.local_peer,
+            simultaneity: config.dial_timeout,
+            requests,
+            incoming,
+            circuits: HashMap::new(),
+            direct: HashMap::new(),
+            waiting: HashMap::new(),
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// The direct connections to a peer; after a moment there is at most one.
+    pub fn direct_connections(&self, peer: &PeerId) -> impl Iterator<Item = ConnectionId> {
+        self.direct.get(peer).into_iter().flatten().map(|direct| direct.id)
+    }
+
+    fn on_request(&mut self, Request { peer, circuit, reply }: Request) {
+        if reply.is_canceled() {
+            return;
+        }
+        if let Some(connection) = self.circuits.get(&peer).and_then(|circuits| circuits.last()) {
+            self.actions.push_back(open(peer, *connection, reply));
+            return;
+        }
+        let Some(circuit) = circuit else {
+            reply.send(Err(Error::NoSignalingPath(peer))).ok();
+            return;
+        };
+        // `Always`: the swarm counts the dial that waits for this as one to the same peer.
+        let opts = DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(vec![circuit]).build();
+        self.waiting.entry(peer).or_default().push((opts.connection_id(), reply));
+        self.actions.push_back(ToSwarm::Dial { opts });
+    }
+
+    fn on_established(&mut self, established: &ConnectionEstablished<'_>) {
+        let (peer, id) = (established.peer_id, established.connection_id);
+        match Path::of(established.endpoint) {
+            Path::Circuit => {
+                self.circuits.entry(peer).or_default().push(id);
+                for (_, reply) in self.waiting.remove(&peer).unwrap_or_default() {
+                    self.actions.push_back(open(peer, id, reply));
+                }
+            }
+            Path::WebRtc => {
+                let dialer = if established.endpoint.is_dialer() { self.local } else { peer };
+                self.on_direct(peer, Direct { id, dialer, since: Instant::now() });
+            }
+            Path::Other => {}
+        }
+    }
+
+    fn on_direct(&mut self, peer: PeerId, new: Direct) {
+        let all = self.direct.entry(peer).or_default();
+        let kept = all.iter().copied().fold(new, |kept, old| survivor(old, kept, self.simultaneity));
+        for closed in all.iter().chain([&new]).map(|direct| direct.id).filter(|id| *id != kept.id) {
+            tracing::debug!(%peer, %closed, kept = %kept.id, "closing a duplicate direct connection");
+            self.actions.push_back(ToSwarm::CloseConnection {
+                peer_id: peer,
+                connection: libp2p_swarm::CloseConnection::One(closed),
+            });
+            self.actions.push_back(ToSwarm::GenerateEvent(Event::DuplicateClosed {
+                peer,
+                kept: kept.id,
+                closed,
+            }));
+        }
+        *all = vec![kept];
+        if kept.id == new.id {
+            let circuits = self.circuits.get(&peer).cloned().unwrap_or_default();
+            self.actions.push_back(ToSwarm::GenerateEvent(Event::Direct {
+                peer,
+                connection: new.id,
+                circuits,
+            }));
+        }
+    }
+
+    fn on_closed(&mut self, closed: &ConnectionClosed<'_>) {
+        let (peer, id) = (closed.peer_id, closed.connection_id);
+        remove(&mut self.circuits, peer, |circuit| *circuit == id);
+        remove(&mut self.direct, peer, |direct| direct.id == id);
+    }
+
+    fn on_dial_failure(&mut self, failure: &DialFailure<'_>) {
+        let Some(peer) = failure.peer_id else { return };
+        let Some(waiting) = self.waiting.get_mut(&peer) else { return };
+        for (_, reply) in waiting.extract_if(.., |(id, _)| *id == failure.connection_id) {
+            reply.send(Err(Error::CircuitDial(failure.error.to_string()))).ok();
+        }
+        if waiting.is_empty() {
+            self.waiting.remove(&peer);
+        }
+    }
+
+    fn handler_for(path: Path) -> THandler<Self> {
+        match path {
+            Path::Circuit => Either::Left(Handler::default()),
+            Path::WebRtc | Path::Other => Either::Right(dummy::ConnectionHandler),
+        }
+    }
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = Either<Handler, dummy::ConnectionHandler>;
+    type ToSwarm = Event;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: PeerId,
+        local_addr: &Multiaddr,
+        _: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(Self::handler_for(Path::of_address(local_addr)))
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: PeerId,
+        address: &Multiaddr,
+        _: Endpoint,
+        _: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(Self::handler_for(Path::of_address(address)))
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match event {
+            FromSwarm::ConnectionEstablished(established) => self.on_established(&established),
+            FromSwarm::ConnectionClosed(closed) => self.on_closed(&closed),
+            FromSwarm::DialFailure(failure) => self.on_dial_failure(&failure),
+            FromSwarm::ExternalAddrConfirmed(confirmed) => {
+                let beside = webrtc_address_beside(confirmed.addr, self.local);
+                self.actions.extend(beside.map(ToSwarm::ExternalAddrConfirmed));
+            }
+            FromSwarm::ExternalAddrExpired(expired) => {
+                let beside = webrtc_address_beside(expired.addr, self.local);
+                self.actions.extend(beside.map(ToSwarm::ExternalAddrExpired));
+            }
+            _ => {}
+        }
+    }
+
+    fn on_connection_handler_event(&mut self, peer: PeerId, _: ConnectionId, event: THandlerOutEvent<Self>) {
+        match event {
+            Either::Left(stream) => {
+                // A transport that is that far behind refuses: dropping the stream resets it.
+                if self.incoming.try_send(Incoming { peer, stream }).is_err() {
+                    tracing::debug!(%peer, "too many signalling streams are waiting");
+                }
+            }
+            Either::Right(never) => match never {},
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Event, THandlerInEvent<Self>>> {
+        loop {
+            if let Some(action) = self.actions.pop_front() {
+                return Poll::Ready(action);
+            }
+            match self.requests.poll_next_unpin(cx) {
+                Poll::Ready(Some(request)) => self.on_request(request),
+                // The transport is gone with its swarm.
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+fn open(peer: PeerId, connection: ConnectionId, reply: Reply) -> Action {
+    ToSwarm::NotifyHandler {
+        peer_id: peer,
+        handler: NotifyHandler::One(connection),
+        event: Either::Left(reply),
+    }
+}
+
+/// Which of two direct connections to a peer stays. Dialled at once from both sides: the one of the smaller peer, as
+/// both can tell. Otherwise the newer: the older may be a leftover of a peer that has started anew.
+fn survivor(old: Direct, new: Direct, simultaneity: Duration) -> Direct {
+    let at_once = new.since.duration_since(old.since) < simultaneity;
+    if at_once && old.dialer < new.dialer { old } else { new }
+}
+
+fn remove<T>(map: &mut HashMap<PeerId, Vec<T>>, peer: PeerId, which: impl Fn(&T) -> bool) {
+    if let Some(list) = map.get_mut(&peer) {
+        list.retain(|item| !which(item));
+        if list.is_empty() {
+            map.remove(&peer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT_ONCE: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn both_sides_keep_the_same_of_two_connections() {
+        let mut peers = [PeerId::random(), PeerId::random()];
+        peers.sort();
+        let start = Instant::now();
+        let at = |id, dialer, seconds| Direct {
+            id: ConnectionId::new_unchecked(id),
+            dialer,
+            since: start + Duration::from_secs(seconds),
+        };
+        // One side sees them in one order, the other in the other.
+        let (small, large) = (at(1, peers[0], 0), at(2, peers[1], 1));
+        assert_eq!(survivor(small, large, AT_ONCE).id, small.id);
+        let (large, small) = (at(2, peers[1], 0), at(1, peers[0], 1));
+        assert_eq!(survivor(large, small, AT_ONCE).id, small.id);
+    }
+
+    #[test]
+    fn a_connection_made_anew_replaces_an_old_one() {
+        let mut peers = [PeerId::random(), PeerId::random()];
+        peers.sort();
+        let start = Instant::now();
+        let old = Direct { id: ConnectionId::new_unchecked(1), dialer: peers[0], since: start };
+        let later = start + AT_ONCE * 2;
+        let new = Direct { id: ConnectionId::new_unchecked(2), dialer: peers[1], since: later };
+        assert_eq!(survivor(old, new, AT_ONCE).id, new.id);
+    }
+}

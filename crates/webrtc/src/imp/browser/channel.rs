@@ -1,0 +1,335 @@
+//! One data channel and the libp2p stream on it.
+//!
+//! The channel outlives the stream's owner: when the stream is let go, the channel stays until both halves have ended,
+//! so that what was written is delivered, or until the linger time is over.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    io,
+    rc::{Rc, Weak},
+    task::{Context, Poll, Waker},
+};
+
+use futures::{
+    channel::oneshot,
+    future::{Either, select},
+};
+use futures_timer::Delay;
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Event, MessageEvent, RtcDataChannel, RtcDataChannelState, RtcDataChannelType};
+
+use super::{js::Listener, peer::Peer};
+use crate::{
+    stream::{Half, StreamState},
+    wire::frame::{Decoder, Flag, Frame, MAX_DATA, MAX_FRAME, encode},
+};
+
+/// A writer waits while the browser holds more than this of one channel.
+const MAX_BUFFERED: usize = 1 << 20;
+
+/// A waiting writer goes on when the browser holds no more than this.
+const LOW_BUFFERED: u32 = 256 << 10;
+
+/// A data channel and its stream.
+pub(super) struct Channel {
+    raw: RtcDataChannel,
+    peer: Weak<Peer>,
+    /// Its place among the peer's channels.
+    key: u64,
+    inner: RefCell<Inner>,
+    /// `close()` was called.
+    closing: Cell<bool>,
+    listeners: RefCell<Vec<Listener>>,
+}
+
+struct Inner {
+    state: StreamState,
+    decoder: Decoder,
+    received: VecDeque<Vec<u8>>,
+    /// How much of the first chunk has been read.
+    read: usize,
+    received_bytes: usize,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    /// Dropped when the channel has closed: ends the wait of [`Channel::linger`].
+    lingering: Option<oneshot::Sender<()>>,
+}
+
+impl Channel {
+    /// Attaches to a data channel. Bytes that come from now on are kept.
+    pub(super) fn new(raw: RtcDataChannel, peer: &Rc<Peer>, key: u64) -> Rc<Self> {
+        raw.set_binary_type(RtcDataChannelType::Arraybuffer);
+        raw.set_buffered_amount_low_threshold(LOW_BUFFERED);
+        let channel = Rc::new(Self {
+            raw,
+            peer: Rc::downgrade(peer),
+            key,
+            inner: RefCell::new(Inner {
+                state: StreamState::new(),
+                decoder: Decoder::default(),
+                received: VecDeque::new(),
+                read: 0,
+                received_bytes: 0,
+                reader: None,
+                writer: None,
+                lingering: None,
+            }),
+            closing: Cell::new(false),
+            listeners: RefCell::default(),
+        });
+        channel.listen();
+        channel
+    }
+
+    fn listen(self: &Rc<Self>) {
+        let on = |kind, call: fn(&Self, Event)| {
+            let this = Rc::downgrade(self);
+            Listener::new(&self.raw, kind, move |event| {
+                if let Some(this) = this.upgrade() {
+                    call(&this, event);
+                }
+            })
+        };
+        *self.listeners.borrow_mut() = vec![
+            on("message", Self::on_message),
+            on("open", |this, _| this.wake_writer()),
+            on("bufferedamountlow", |this, _| this.wake_writer()),
+            on("close", |this, _| this.on_close()),
+        ];
+    }
+
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut inner = self.inner.borrow_mut();
+        if let Some(count) = inner.take(buffer) {
+            drop(inner);
+            self.credit(count);
+            return Poll::Ready(Ok(count));
+        }
+        match inner.state.read_half() {
+            Half::Open => {
+                inner.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Half::Ended | Half::Stopped => Poll::Ready(Ok(0)),
+            Half::Reset => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match self.inner.borrow().state.write_half() {
+            Half::Open => {}
+            Half::Ended | Half::Stopped => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            Half::Reset => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
+        if data.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if !self.is_open() || self.raw.buffered_amount() as usize + MAX_FRAME > MAX_BUFFERED {
+            self.inner.borrow_mut().writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let count = data.len().min(MAX_DATA);
+        if self.send(None, &data[..count]) {
+            Poll::Ready(Ok(count))
+        } else {
+            self.lose();
+            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+        }
+    }
+
+    /// Ends our half. It doesn't wait for the other side to say that everything has come: the channel itself stays
+    /// until then.
+    pub(super) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let half = self.inner.borrow().state.write_half();
+        match half {
+            Half::Open if !self.is_open() => {
+                self.inner.borrow_mut().writer = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Half::Open => {
+                let flag = self.inner.borrow_mut().state.finish();
+                self.answer(flag);
+                Poll::Ready(Ok(()))
+            }
+            Half::Ended | Half::Stopped => Poll::Ready(Ok(())),
+            Half::Reset => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+        }
+    }
+
+    /// The stream's owner is gone.
+    pub(super) fn abandon(self: &Rc<Self>) {
+        let (flag, unread) = {
+            let mut inner = self.inner.borrow_mut();
+            inner.reader = None;
+            inner.writer = None;
+            (inner.state.abandon(), inner.clear())
+        };
+        self.credit(unread);
+        self.answer(flag);
+        if !self.closing.get() && self.raw.ready_state() != RtcDataChannelState::Closed {
+            self.linger();
+        }
+    }
+
+    /// The connection beneath has ended.
+    pub(super) fn lose(&self) {
+        let wakers = {
+            let mut inner = self.inner.borrow_mut();
+            inner.state.on_lost();
+            inner.lingering = None;
+            [inner.reader.take(), inner.writer.take()]
+        };
+        self.close();
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Closes the data channel; the browser first sends what it still holds.
+    pub(super) fn close(&self) {
+        if !self.closing.replace(true) {
+            self.raw.close();
+        }
+    }
+
+    fn linger(self: &Rc<Self>) {
+        let Some(peer) = self.peer.upgrade() else { return };
+        let (hold, closed) = oneshot::channel::<()>();
+        self.inner.borrow_mut().lingering = Some(hold);
+        let this = Rc::downgrade(self);
+        let limit = Delay::new(peer.config().linger);
+        spawn_local(async move {
+            if let Either::Right(_) = select(closed, limit).await
+                && let Some(this) = this.upgrade()
+            {
+                tracing::debug!("a stream's other side did not end in time");
+                this.lose();
+            }
+        });
+    }
+
+    fn on_message(&self, event: Event) {
+        let Ok(buffer) = event.unchecked_into::<MessageEvent>().data().dyn_into::<ArrayBuffer>() else {
+            return self.violate("text instead of bytes");
+        };
+        let bytes = Uint8Array::new(&buffer).to_vec();
+        let mut frames = VecDeque::new();
+        let decoded = self.inner.borrow_mut().decoder.push(&bytes, |frame| frames.push_back(frame));
+        for frame in frames {
+            self.on_frame(frame);
+        }
+        if let Err(error) = decoded {
+            self.violate(&error.to_string());
+        }
+    }
+
+    fn on_frame(&self, Frame { flag, data }: Frame) {
+        // Data first: a frame may carry the last bytes together with FIN.
+        if !data.is_empty() && self.inner.borrow().state.accepts_data() && !self.keep(data) {
+            return self.violate("more bytes than the receive buffer takes");
+        }
+        let (answer, wakers) = {
+            let mut inner = self.inner.borrow_mut();
+            let answer = flag.and_then(|flag| inner.state.on_flag(flag));
+            let writer = flag.and_then(|_| inner.writer.take());
+            (answer, [inner.reader.take(), writer])
+        };
+        self.answer(answer);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Keeps received bytes for the reader, if they fit.
+    fn keep(&self, data: Vec<u8>) -> bool {
+        let Some(peer) = self.peer.upgrade() else { return true };
+        let mut inner = self.inner.borrow_mut();
+        let fits =
+            inner.received_bytes + data.len() <= peer.config().receive_buffer && peer.debit(data.len());
+        if fits {
+            inner.received_bytes += data.len();
+            inner.received.push_back(data);
+        }
+        fits
+    }
+
+    fn credit(&self, count: usize) {
+        if let Some(peer) = self.peer.upgrade() {
+            peer.credit(count);
+        }
+    }
+
+    fn violate(&self, what: &str) {
+        tracing::warn!(what, "resetting a stream");
+        let (flag, unread, wakers) = {
+            let mut inner = self.inner.borrow_mut();
+            (inner.state.reset(), inner.clear(), [inner.reader.take(), inner.writer.take()])
+        };
+        self.credit(unread);
+        self.answer(flag);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    fn on_close(&self) {
+        self.lose();
+        self.listeners.borrow_mut().clear();
+        if let Some(peer) = self.peer.upgrade() {
+            peer.forget(self.key);
+        }
+    }
+
+    fn wake_writer(&self) {
+        let writer = self.inner.borrow_mut().writer.take();
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+
+    /// Sends a flag, and closes the channel when nothing more is to pass.
+    fn answer(&self, flag: Option<Flag>) {
+        if flag.is_some() {
+            self.send(flag, &[]);
+        }
+        if self.inner.borrow().state.is_done() {
+            self.close();
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.raw.ready_state() == RtcDataChannelState::Open
+    }
+
+    fn send(&self, flag: Option<Flag>, data: &[u8]) -> bool {
+        self.is_open() && self.raw.send_with_u8_array(&encode(flag, data)).is_ok()
+    }
+}
+
+impl Inner {
+    /// Moves received bytes into `buffer`; `None` when there are none.
+    fn take(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        if buffer.is_empty() {
+            return Some(0);
+        }
+        let mut count = 0;
+        while count < buffer.len()
+            && let Some(chunk) = self.received.front()
+        {
+            let part = (chunk.len() - self.read).min(buffer.len() - count);
+            buffer[count..count + part].copy_from_slice(&chunk[self.read..self.read + part]);
+            count += part;
+            self.read += part;
+            if self.read == chunk.len() {
+                self.received.pop_front();
+                self.read = 0;
+            }
+        }
+        self.received_bytes -= count;
+        (count > 0).then_some(count)
+    }
+
+    /// Drops what nobody will read.
+    fn clear(&mut self) -> usize {
+        self.received.clear();
+        self.read = 0;
+        std::mem::take(&mut self.received_bytes)
+    }
+}

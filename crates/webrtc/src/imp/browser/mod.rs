@@ -1,0 +1,22 @@
+//! The browser's part.
+//!
+//! - `js`: what web-sys lacks, event listeners and errors.
+//! - `peer`: one `RTCPeerConnection`, its events, and the channels on it.
+//! - `channel`: one data channel and the libp2p stream on it.
+//! - `negotiation`: from a signalling stream to a connected peer.
+//! - `connection`: the peer as a libp2p muxer.
+//! - `report`: statistics.
+//!
+//! Everything lives on one thread, so state sits in cells. Two rules keep that safe: no cell is borrowed while a waker
+//! or a browser function is called, and a closure that the browser calls is freed in a later task.
+
+mod channel;
+mod connection;
+mod js;
+mod negotiation;
+mod peer;
+mod report;
+
+pub use connection::{Connection, Stream};
+pub(crate) use negotiation::{accept, dial};
+pub(crate) use report::stats;

@@ -1,0 +1,214 @@
+//! From a signalling stream to a connected peer.
+//!
+//! The dialer offers, the listener answers, both send candidates as their browsers find them. When its browser says
+//! that the peers are connected, each side ends the signalling stream; when it fails, each side resets it by letting it
+//! go. A signalling stream that ends early is no failure by itself: what was exchanged may be enough.
+
+use std::{cell::Cell, future::pending, pin::pin, rc::Rc};
+
+use futures::{
+    AsyncRead, AsyncReadExt, AsyncWrite,
+    future::{Either, select},
+    io::{ReadHalf, WriteHalf},
+};
+use js_sys::JSON;
+use libp2p_identity::PeerId;
+use send_wrapper::SendWrapper;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{RtcIceCandidateInit, RtcSdpType, RtcSessionDescriptionInit};
+
+use super::{
+    connection::Connection,
+    js::{get, refused},
+    peer::{Peer, Progress},
+};
+use crate::{
+    Config, Error, SignalingError, Stage,
+    transport::within,
+    wire::signaling::{Message, Receiver, Sender},
+};
+
+/// Candidates that we take from a peer.
+const MAX_CANDIDATES: u32 = 64;
+
+/// Connects to the peer at the other end of a signalling stream that we opened.
+pub(crate) fn dial<S>(
+    stream: S,
+    peer: PeerId,
+    config: &Config,
+) -> impl Future<Output = Result<Connection, Error>> + Send + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    SendWrapper::new(negotiate(stream, peer, config.clone(), Role::Dialer))
+}
+
+/// Lets the peer at the other end of a signalling stream connect, which it opened.
+pub(crate) fn accept<S>(
+    stream: S,
+    peer: PeerId,
+    config: &Config,
+) -> impl Future<Output = Result<Connection, Error>> + Send + use<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    SendWrapper::new(negotiate(stream, peer, config.clone(), Role::Listener))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    Dialer,
+    Listener,
+}
+
+/// The signalling stream and what became of it.
+struct Signaling<S> {
+    sender: Sender<WriteHalf<S>>,
+    receiver: Receiver<ReadHalf<S>>,
+}
+
+async fn negotiate<S>(stream: S, id: PeerId, config: Config, role: Role) -> Result<Connection, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let peer = Peer::new(id, &config)?;
+    let (reader, writer) = stream.split();
+    let mut signaling = Signaling { sender: Sender::new(writer), receiver: Receiver::new(reader) };
+    let stage = Cell::new(Stage::Description);
+    let lost = Cell::new(None);
+    let steps = async {
+        match role {
+            Role::Dialer => signaling.offer(&peer).await?,
+            Role::Listener => signaling.answer(&peer).await?,
+        }
+        stage.set(Stage::Connectivity);
+        signaling.connect(&peer, &lost).await
+    };
+    let result = within(config.dial_timeout, steps, Stage::Connectivity).await;
+    let result = match result {
+        Ok(outcome) => outcome,
+        Err(_) => Err(lost.take().map_or(Error::Timeout(stage.get()), Error::Signaling)),
+    };
+    peer.explain(stage.get());
+    result?;
+    spawn_local(signaling.end(config));
+    Ok(Connection::new(peer))
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Signaling<S> {
+    async fn offer(&mut self, peer: &Rc<Peer>) -> Result<(), Error> {
+        peer.open_init()?;
+        let offer = JsFuture::from(peer.raw.create_offer()).await.map_err(refused("make an offer"))?;
+        self.sender.send(&Message::Offer(sdp_of(&offer))).await?;
+        set_local(peer, &offer).await?;
+        match self.receiver.next().await? {
+            Some(Message::Answer(sdp)) => set_remote(peer, RtcSdpType::Answer, &sdp).await?,
+            Some(_) => return Err(SignalingError::Unexpected { expected: "an answer" }.into()),
+            None => return Err(SignalingError::Ended.into()),
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, peer: &Rc<Peer>) -> Result<(), Error> {
+        match self.receiver.next().await? {
+            Some(Message::Offer(sdp)) => set_remote(peer, RtcSdpType::Offer, &sdp).await?,
+            Some(_) => return Err(SignalingError::Unexpected { expected: "an offer" }.into()),
+            None => return Err(SignalingError::Ended.into()),
+        }
+        let answer = JsFuture::from(peer.raw.create_answer()).await.map_err(refused("make an answer"))?;
+        self.sender.send(&Message::Answer(sdp_of(&answer))).await?;
+        set_local(peer, &answer).await
+    }
+
+    /// Exchanges candidates until the browser has found a path. A broken stream is noted in `lost`.
+    async fn connect(&mut self, peer: &Rc<Peer>, lost: &Cell<Option<SignalingError>>) -> Result<(), Error> {
+        let mut hears = true;
+        loop {
+            let receiver = &mut self.receiver;
+            let message = async move { if hears { receiver.next().await } else { pending().await } };
+            let step = match select(pin!(peer.progress()), pin!(message)).await {
+                Either::Left((progress, _)) => Either::Left(progress),
+                Either::Right((message, _)) => Either::Right(message),
+            };
+            match step {
+                Either::Left(Progress::Connected) => return Ok(()),
+                Either::Left(Progress::Failed) => return Err(Error::ConnectivityFailed),
+                Either::Left(Progress::Candidate(json)) => {
+                    tracing::trace!(candidate = json, "ours");
+                    if let Err(error) = self.sender.send(&Message::Candidate(json)).await {
+                        lost.set(Some(error));
+                    }
+                }
+                Either::Right(Ok(Some(Message::Candidate(json)))) => {
+                    tracing::trace!(candidate = json, "theirs");
+                    peer.taken.set(peer.taken.get() + 1);
+                    if peer.taken.get() > MAX_CANDIDATES {
+                        return Err(SignalingError::TooManyCandidates.into());
+                    }
+                    add_candidate(peer, &json).await?;
+                }
+                Either::Right(Ok(Some(_))) => {
+                    return Err(SignalingError::Unexpected { expected: "a candidate" }.into());
+                }
+                Either::Right(Ok(None)) => hears = false,
+                Either::Right(Err(error @ SignalingError::Io(_))) => {
+                    hears = false;
+                    lost.set(Some(error));
+                }
+                Either::Right(Err(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Ends signalling in order: says so, and hears the other side out.
+    async fn end(mut self, config: Config) {
+        let ending = async {
+            self.sender.close().await?;
+            while self.receiver.next().await?.is_some() {}
+            Ok::<_, SignalingError>(())
+        };
+        match within(config.dial_timeout, ending, Stage::Signaling).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::trace!(%error, "signalling did not end in order"),
+            Err(error) => tracing::trace!(%error, "signalling did not end in time"),
+        }
+    }
+}
+
+async fn set_local(peer: &Peer, description: &JsValue) -> Result<(), Error> {
+    let set = peer.raw.set_local_description(description.unchecked_ref());
+    JsFuture::from(set).await.map(drop).map_err(refused("take its own description"))
+}
+
+async fn set_remote(peer: &Peer, kind: RtcSdpType, sdp: &str) -> Result<(), Error> {
+    let description = RtcSessionDescriptionInit::new(kind);
+    description.set_sdp(sdp);
+    let set = peer.raw.set_remote_description(&description);
+    JsFuture::from(set).await.map(drop).map_err(refused("take the peer's description"))
+}
+
+/// Hands a candidate to the browser. One that the browser doesn't like is left out: others may do.
+async fn add_candidate(peer: &Peer, json: &str) -> Result<(), Error> {
+    if json.is_empty() {
+        return Ok(());
+    }
+    let candidate = JSON::parse(json).map_err(|_| SignalingError::BadCandidate)?;
+    if candidate.is_null() || get(&candidate, "candidate") == "" {
+        return Ok(());
+    }
+    if !candidate.is_object() {
+        return Err(SignalingError::BadCandidate.into());
+    }
+    let candidate: RtcIceCandidateInit = candidate.unchecked_into();
+    let added =
+        JsFuture::from(peer.raw.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&candidate))).await;
+    if let Err(error) = added.map_err(refused("take a candidate")) {
+        tracing::debug!(%error, "leaving a candidate out");
+    }
+    Ok(())
+}
+
+fn sdp_of(description: &JsValue) -> String {
+    get(description, "sdp").as_string().unwrap_or_default()
+}

@@ -1,0 +1,215 @@
+//! The transport: addresses in, negotiated connections out. What the negotiation itself does is the platform's part.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use futures::{
+    FutureExt, SinkExt, StreamExt,
+    channel::{mpsc, oneshot},
+    future::{BoxFuture, Either, select},
+};
+use futures_timer::Delay;
+use libp2p_core::{
+    Multiaddr,
+    transport::{DialOpts, ListenerId, TransportError, TransportEvent},
+};
+use libp2p_identity::PeerId;
+use libp2p_swarm::Stream;
+use tracing::Instrument;
+use web_time::Instant;
+
+use crate::{
+    Config, Connection, Error, Stage,
+    address::{Target, address_of, listen_address},
+    handler::Reply,
+    imp,
+    negotiations::{Negotiations, Ticket},
+};
+
+/// How many requests may wait for the behaviour.
+pub(crate) const REQUESTS: usize = 64;
+
+/// How many signalling streams may wait for the transport.
+pub(crate) const INCOMING: usize = 32;
+
+/// Asks the behaviour for a signalling stream.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) peer: PeerId,
+    /// What to dial when there is no relayed connection.
+    pub(crate) circuit: Option<Multiaddr>,
+    pub(crate) reply: Reply,
+}
+
+/// A signalling stream that a peer has opened.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) peer: PeerId,
+    pub(crate) stream: Stream,
+}
+
+type Upgrade = BoxFuture<'static, Result<(PeerId, Connection), Error>>;
+
+/// The [`libp2p_core::Transport`] of `/webrtc` addresses. See the crate's documentation for how to wire it.
+pub struct Transport {
+    config: Config,
+    requests: mpsc::Sender<Request>,
+    incoming: mpsc::Receiver<Incoming>,
+    negotiations: Negotiations,
+    listener: Option<ListenerId>,
+    events: VecDeque<TransportEvent<Upgrade, Error>>,
+    waker: Option<Waker>,
+}
+
+impl Transport {
+    pub(crate) fn new(
+        config: Config,
+        requests: mpsc::Sender<Request>,
+        incoming: mpsc::Receiver<Incoming>,
+    ) -> Self {
+        Self {
+            negotiations: Negotiations::new(config.local_peer, config.max_negotiations),
+            config,
+            requests,
+            incoming,
+            listener: None,
+            events: VecDeque::new(),
+            waker: None,
+        }
+    }
+
+    fn announce(&mut self, event: TransportEvent<Upgrade, Error>) {
+        self.events.push_back(event);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn accept(&self, listener_id: ListenerId, incoming: Incoming) -> TransportEvent<Upgrade, Error> {
+        let Incoming { peer, stream } = incoming;
+        // Taken now and not when first polled, so that a dial that starts in between knows of it.
+        let ticket = self.negotiations.inbound(peer);
+        let config = self.config.clone();
+        let upgrade = async move {
+            let ticket = ticket?;
+            let connection = run(ticket, imp::accept(stream, peer, &config)).await?;
+            Ok((peer, connection))
+        };
+        TransportEvent::Incoming {
+            listener_id,
+            upgrade: upgrade.boxed(),
+            local_addr: listen_address(),
+            send_back_addr: address_of(peer),
+        }
+    }
+}
+
+impl libp2p_core::Transport for Transport {
+    type Output = (PeerId, Connection);
+    type Error = Error;
+    type ListenerUpgrade = Upgrade;
+    type Dial = Upgrade;
+
+    /// Takes `/webrtc`, once: there is only one way in.
+    fn listen_on(&mut self, id: ListenerId, address: Multiaddr) -> Result<(), TransportError<Error>> {
+        if Target::parse(&address).is_some() {
+            // Said here, or the relay's transport would take it and reserve a circuit.
+            return Err(TransportError::Other(Error::NotAListenAddress));
+        }
+        if address != listen_address() || self.listener.is_some() {
+            return Err(TransportError::MultiaddrNotSupported(address));
+        }
+        self.listener = Some(id);
+        self.announce(TransportEvent::NewAddress { listener_id: id, listen_addr: address });
+        Ok(())
+    }
+
+    fn remove_listener(&mut self, id: ListenerId) -> bool {
+        let removed = self.listener.take_if(|listener| *listener == id).is_some();
+        if removed {
+            self.announce(TransportEvent::ListenerClosed { listener_id: id, reason: Ok(()) });
+        }
+        removed
+    }
+
+    fn dial(&mut self, address: Multiaddr, opts: DialOpts) -> Result<Upgrade, TransportError<Error>> {
+        let target = Target::parse(&address).filter(|_| opts.role.is_dialer());
+        let Some(Target { peer, circuit }) = target else {
+            return Err(TransportError::MultiaddrNotSupported(address));
+        };
+        let (config, requests, negotiations) =
+            (self.config.clone(), self.requests.clone(), self.negotiations.clone());
+        let dial = async move {
+            let ticket = negotiations.outbound(peer).await?;
+            let connection = run(ticket, async {
+                let opening = open_signaling(requests, peer, circuit);
+                let stream = within(config.dial_timeout, opening, Stage::Signaling).await??;
+                imp::dial(stream, peer, &config).await
+            });
+            Ok((peer, connection.await?))
+        };
+        Ok(dial.boxed())
+    }
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TransportEvent<Upgrade, Error>> {
+        if let Some(event) = self.events.pop_front() {
+            return Poll::Ready(event);
+        }
+        while let Poll::Ready(Some(incoming)) = self.incoming.poll_next_unpin(cx) {
+            // Nobody listens: dropping the stream tells the peer.
+            if let Some(listener) = self.listener {
+                return Poll::Ready(self.accept(listener, incoming));
+            }
+        }
+        self.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// Waits for `future` for no longer than `limit`.
+pub(crate) async fn within<F: Future>(limit: Duration, future: F, stage: Stage) -> Result<F::Output, Error> {
+    match select(Box::pin(future), Delay::new(limit)).await {
+        Either::Left((output, _)) => Ok(output),
+        Either::Right(((), _)) => Err(Error::Timeout(stage)),
+    }
+}
+
+/// Runs a negotiation until it is over or has to give way. All that is logged on the way is in one span, which says with whom.
+async fn run(
+    mut ticket: Ticket,
+    negotiation: impl Future<Output = Result<Connection, Error>>,
+) -> Result<Connection, Error> {
+    let span = tracing::debug_span!("webrtc", peer = %ticket.peer, side = ?ticket.side);
+    let attempt = async {
+        let start = Instant::now();
+        let result = match select(Box::pin(negotiation), &mut ticket.ended).await {
+            Either::Left((result, _)) => result,
+            Either::Right((reason, _)) => Err(reason.unwrap_or(Error::Superseded)),
+        };
+        let elapsed = start.elapsed();
+        match &result {
+            Ok(_) => tracing::debug!(?elapsed, "directly connected"),
+            Err(error) => {
+                tracing::debug!(%error, benign = error.is_benign(), ?elapsed, "no direct connection");
+            }
+        }
+        result
+    };
+    attempt.instrument(span).await
+}
+
+async fn open_signaling(
+    mut requests: mpsc::Sender<Request>,
+    peer: PeerId,
+    circuit: Option<Multiaddr>,
+) -> Result<Stream, Error> {
+    let (reply, stream) = oneshot::channel();
+    requests.send(Request { peer, circuit, reply }).await.map_err(|_| Error::BehaviourUnavailable)?;
+    // The request sits in a handler that goes with its connection.
+    stream.await.map_err(|_| Error::CircuitClosed)?
+}

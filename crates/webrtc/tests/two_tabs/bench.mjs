@@ -1,0 +1,173 @@
+// How fast a stream is beside a raw data channel between the same two pages, and how soon a dial is open. `npm run bench`;
+// see harness.mjs for what it needs. Optimised bindings (`--profile wasm`) or the figures say nothing.
+//
+// Throughput is measured in rounds of raw, ours, ours, raw, so that what drifts on the machine meets both alike; a
+// figure is the median of the rounds' ratios. Dials to js-libp2p join when JS_BUNDLE names its bundle, see ../js_libp2p.
+
+import { openTab, rustNode, serve, startRelay } from "./harness.mjs";
+
+const { ROUNDS = "7", MIB = "16", JS_BUNDLE } = process.env;
+const SIZE = Number(MIB) << 20;
+
+const url = await serve(JS_BUNDLE ? { "/js_libp2p.js": JS_BUNDLE } : {});
+const { relay, address } = await startRelay();
+
+/** What both pages know of raw channels: one connection, and a channel that counts or pours. */
+function raw() {
+  const MESSAGE = new Uint8Array(16 * 1024).fill(7);
+  const connection = new RTCPeerConnection();
+  const gathered = new Promise((done) => {
+    connection.onicegatheringstatechange = () => connection.iceGatheringState === "complete" && done();
+  });
+  const opened = (channel) =>
+    new Promise((done) => (channel.readyState === "open" ? done() : channel.addEventListener("open", done)));
+  connection.ondatachannel = ({ channel }) => {
+    channel.binaryType = "arraybuffer";
+    let [left, counting] = [0, false];
+    channel.onmessage = ({ data }) => {
+      if (!counting) {
+        [left, counting] = [Number(data), true];
+        return;
+      }
+      left -= data.byteLength;
+      if (left <= 0) {
+        counting = false;
+        channel.send("all");
+      }
+    };
+  };
+  globalThis.raw = {
+    channels: [],
+    async offer(count) {
+      this.channels = Array.from({ length: count }, () => connection.createDataChannel(""));
+      await connection.setLocalDescription();
+      await gathered;
+      return connection.localDescription.sdp;
+    },
+    async answer(sdp) {
+      await connection.setRemoteDescription({ type: "offer", sdp });
+      await connection.setLocalDescription();
+      await gathered;
+      return connection.localDescription.sdp;
+    },
+    async connect(sdp) {
+      await connection.setRemoteDescription({ type: "answer", sdp });
+      await Promise.all(this.channels.map(opened));
+    },
+    async pour(size, count) {
+      await Promise.all(this.channels.slice(0, count).map((channel) => this.pourOne(channel, size / count)));
+    },
+    async pourOne(channel, size) {
+      const all = new Promise((done) => channel.addEventListener("message", done, { once: true }));
+      channel.bufferedAmountLowThreshold = 256 * 1024;
+      channel.send(String(size));
+      for (let sent = 0; sent < size; sent += MESSAGE.length) {
+        if (channel.bufferedAmount + MESSAGE.length > 1024 * 1024) {
+          await new Promise((done) => channel.addEventListener("bufferedamountlow", done, { once: true }));
+        }
+        channel.send(MESSAGE);
+      }
+      await all;
+    },
+  };
+}
+
+/** Times a call inside the page, in milliseconds. */
+const timed = (page, object, method, ...args) =>
+  page.evaluate(async ([name, call, values]) => {
+    const start = performance.now();
+    await globalThis[name][call](...values);
+    return performance.now() - start;
+  }, [object, method, args]);
+
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+const perSecond = (ms) => SIZE / 1e6 / (ms / 1000);
+const range = (values) => `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`;
+
+async function throughput(a, b, streams) {
+  const [ratios, ours, theirs] = [[], [], []];
+  for (let round = 0; round <= Number(ROUNDS); round += 1) {
+    const plain = () => timed(a.page, "raw", "pour", SIZE, streams);
+    const libp2p = () => timed(a.page, "node", "pour", b.peer, SIZE, streams);
+    const times = [await plain(), await libp2p(), await libp2p(), await plain()];
+    // The first round warms up the compilers and the congestion window.
+    if (round === 0) continue;
+    ratios.push((times[0] + times[3]) / (times[1] + times[2]));
+    theirs.push(perSecond((times[0] + times[3]) / 2));
+    ours.push(perSecond((times[1] + times[2]) / 2));
+  }
+  console.log(
+    `${streams} at once: ${median(ours).toFixed(1)} MB/s, raw ${median(theirs).toFixed(1)} MB/s, ` +
+      `ratio ${median(ratios).toFixed(2)} (${range(ratios)})`,
+  );
+}
+
+const jsNode = `(async () => {
+  const { startNode } = await import("/js_libp2p.js");
+  globalThis.node = await startNode(${JSON.stringify(address)});
+})()`;
+
+/** Makes two nodes in new pages of two browsers, and times the one's dial to the other and a first echo. */
+async function dial(browsers, make) {
+  const contexts = [];
+  try {
+    const pages = [];
+    for (const browser of browsers) {
+      contexts.push(await browser.newContext());
+      const page = await contexts.at(-1).newPage();
+      await page.goto(url);
+      await page.evaluate(make);
+      pages.push(page);
+    }
+    const [, invite] = [await reserved(pages[0]), await reserved(pages[1])];
+    const peer = await pages[1].evaluate(() => globalThis.node.peer);
+    const connected = await timed(pages[0], "node", "connect", invite);
+    return [connected, connected + (await timed(pages[0], "node", "echo", peer, 100))];
+  } finally {
+    await Promise.all(contexts.map((context) => context.close()));
+  }
+}
+
+/** The address of a page's node, once the relay has reserved a place for it. */
+const reserved = (page) =>
+  page.evaluate(async (relay) => {
+    if (globalThis.node.reserve) return globalThis.node.reserve(relay);
+    for (;;) {
+      const found = globalThis.node.address();
+      if (found) return found;
+      await new Promise((done) => setTimeout(done, 20));
+    }
+  }, address);
+
+async function dials(browsers) {
+  const makers = { ours: rustNode, ...(JS_BUNDLE && { "js-libp2p": jsNode }) };
+  const all = Object.entries(makers).map(([name, make]) => ({ name, make, times: [], failures: 0 }));
+  for (let round = 0; round <= Number(ROUNDS); round += 1) {
+    for (const kind of [...all, ...all.toReversed()]) {
+      const times = await dial(browsers, kind.make).catch((error) => console.error(String(error)));
+      if (round > 0 && times) kind.times.push(times);
+      if (!times) kind.failures += 1;
+    }
+  }
+  for (const { name, times, failures } of all) {
+    const [connected, echoed] = [0, 1].map((index) => median(times.map((time) => time[index])).toFixed(0));
+    console.log(
+      `dial, ${name}: connected after ${connected} ms, a first echo is back after ${echoed} ms ` +
+        `(median of ${times.length}, ${failures} failed)`,
+    );
+  }
+}
+
+const [a, b] = [await openTab(url, rustNode), await openTab(url, rustNode)];
+try {
+  await a.call("connect", await b.call("reserve", address));
+  await Promise.all([a, b].map(({ page }) => page.evaluate(raw)));
+  const offer = await a.page.evaluate(() => globalThis.raw.offer(8));
+  const answer = await b.page.evaluate((offer) => globalThis.raw.answer(offer), offer);
+  await a.page.evaluate((answer) => globalThis.raw.connect(answer), answer);
+  for (const streams of [1, 8]) await throughput(a, b, streams);
+  await dials([a.browser, b.browser]);
+} finally {
+  relay.kill("SIGKILL");
+  await Promise.allSettled([a.browser.close(), b.browser.close()]);
+}

@@ -1,0 +1,98 @@
+// What both scripts need: a web server for the bindings, the relay, and tabs in browsers of their own.
+//
+// Expects the example to be built:
+//   cargo build -p libp2p-webrtc-browser --example relay
+//   cargo build -p libp2p-webrtc-browser --example two_tabs --target wasm32-unknown-unknown
+//   wasm-bindgen --target web --out-dir <dir> <the wasm file>
+// Environment: RELAY (its binary), BINDINGS (that dir), CHROMIUM (default /usr/bin/chromium).
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const { RELAY, BINDINGS, CHROMIUM = "/usr/bin/chromium" } = process.env;
+assert(RELAY && BINDINGS, "set RELAY and BINDINGS");
+
+const FLAGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--allow-loopback-in-peer-connection",
+  "--disable-features=WebRtcHideLocalIpsWithMdns",
+];
+
+/** Serves the bindings, an empty page, and more files by their URL. Returns the page's URL. */
+export async function serve(files = {}) {
+  const server = createServer(async (request, response) => {
+    if (request.url === "/") {
+      response.setHeader("content-type", "text/html").end('<!doctype html><link rel="icon" href="data:,"><title>two tabs</title>');
+      return;
+    }
+    const kind = request.url.endsWith(".wasm") ? "application/wasm" : "text/javascript";
+    try {
+      const body = await readFile(files[request.url] ?? join(BINDINGS, request.url));
+      response.setHeader("content-type", kind).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  server.unref();
+  return `http://127.0.0.1:${server.address().port}/`;
+}
+
+export const startRelay = () => startProgram(RELAY, []);
+
+/** Starts a relay that prints its address. */
+export async function startProgram(program, args) {
+  const relay = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  for await (const line of createInterface(relay.stdout)) return { relay, address: line };
+  throw new Error("the relay said nothing");
+}
+
+/** Opens the page in a browser of its own and makes `globalThis.node` there. */
+export async function openTab(url, make) {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const page = await (await browser.newContext()).newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  await page.goto(url);
+  await page.evaluate(make);
+  const call = (method, ...args) =>
+    page.evaluate(([name, values]) => globalThis.node[name](...values), [method, args]);
+  return { browser, page, call, problems, peer: await page.evaluate(() => globalThis.node.peer) };
+}
+
+/** Makes a node of ours in the page. */
+export async function rustNode() {
+  const bindings = await import("/two_tabs.js");
+  globalThis.wasmMemory = (await bindings.default()).memory;
+  globalThis.node = new bindings.Node();
+}
+
+/** Stops the process of a tab, as sleep does, and lets it go on with what is returned. */
+export async function freeze({ browser }) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
+  renderers.forEach((id) => process.kill(id, "SIGSTOP"));
+  return () => renderers.forEach((id) => process.kill(id, "SIGCONT"));
+}
+
+export async function until(what, holds, limit) {
+  const start = Date.now();
+  while (!(await holds())) {
+    if (Date.now() - start > limit) throw new Error(`waited in vain for ${what}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  return Date.now() - start;
+}
+
+export async function step(name, run) {
+  const start = Date.now();
+  const note = await run();
+  console.log(`ok  ${name} (${Date.now() - start} ms)${note ? `: ${note}` : ""}`);
+}

@@ -1,0 +1,18 @@
+import { defineConfig } from '@playwright/test';
+
+import { chromiumOptions } from './support/chromium.ts';
+
+/**
+ * Real tabs on a small machine: one test at a time, no retries. A time limit here only ends a test that hangs; nothing is
+ * measured by it.
+ */
+export default defineConfig({
+  testDir: 'specs',
+  outputDir: '../../target/browser-tests',
+  workers: 1,
+  retries: 0,
+  timeout: 180_000,
+  expect: { timeout: 60_000 },
+  forbidOnly: true,
+  use: { launchOptions: chromiumOptions, actionTimeout: 30_000, navigationTimeout: 30_000 },
+});

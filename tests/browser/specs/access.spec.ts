@@ -1,0 +1,27 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect } from '@playwright/test';
+
+import { test } from '../support/test.ts';
+import { Tab } from '../support/tab.ts';
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`every view passes the accessibility checks (${colorScheme})`, async ({ browser, relay }) => {
+    const context = await browser.newContext({ colorScheme, viewport: { width: 390, height: 844 } });
+    const tab = await Tab.in(context, relay);
+    const check = async (view: string): Promise<void> => {
+      const { violations } = await new AxeBuilder({ page: tab.page }).analyze();
+      expect(violations.map(({ id, nodes }) => ({ view, id, at: nodes.map((node) => node.target) }))).toEqual([]);
+      const overflow = await tab.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      expect(overflow, `${view} fits a phone`).toBeLessThanOrEqual(0);
+    };
+    await check('landing');
+    await tab.join();
+    for (const view of ['home', 'explorer', 'mine', 'wallet', 'peers'] as const) {
+      await tab.go(view);
+      await check(view);
+    }
+    await tab.createWallet();
+    await check('wallet with an address');
+    await tab.close();
+  });
+}

@@ -1,0 +1,67 @@
+//! The small world that the bytes are offered to: a chain of a few blocks, one that parts from it, and a lie.
+
+use std::sync::{Arc, LazyLock};
+
+use tabchain_chain::testing::{Archive, Key, transfer};
+use tabchain_chain::{Chain, Undo};
+use tabchain_consensus::ChainSpec;
+use tabchain_primitives::{Block, StateRoot, Transaction, Work};
+
+use crate::door::with_work;
+
+/// The chain spec, made once: its keys take longer than most that is done with it.
+pub(super) fn spec() -> Arc<ChainSpec> {
+    static SPEC: LazyLock<Arc<ChainSpec>> = LazyLock::new(tabchain_chain::testing::spec);
+    Arc::clone(&SPEC)
+}
+
+/// Blocks to choose from.
+pub(super) struct Blocks {
+    /// Each with the work of its chain.
+    pub(super) all: Vec<(Block, Work)>,
+    /// How many of them, from the first, are one chain.
+    pub(super) main: usize,
+}
+
+/// Six blocks of one chain, three that part from it after the second, and one more that lies about the state.
+pub(super) static BLOCKS: LazyLock<Blocks> = LazyLock::new(|| {
+    let main = grow(&[], 6, 60);
+    let mut all = main.clone();
+    all.extend(grow(&main[..2], 3, 61));
+    let (last, work) = grow(&main, 1, 62).remove(0);
+    let header = with_work(&last.header, |fields| fields.state_root = StateRoot::ZERO);
+    all.push((Block { header, ..last }, work));
+    Blocks { all, main: main.len() }
+});
+
+fn grow(on: &[(Block, Work)], count: u64, miner: u64) -> Vec<(Block, Work)> {
+    let mut archive = Archive::new(Chain::new(spec()));
+    for (block, _) in on {
+        archive.offer(block).expect("a good block");
+    }
+    let first = archive.chain.account(&Key::new(3).address()).nonce.value();
+    let next = |at| {
+        let block = archive.extend(Key::new(miner).address(), &payments(first + at));
+        (block, archive.chain.tip().work)
+    };
+    (0..count).map(next).collect()
+}
+
+/// What is paid in the block where key 3 has this nonce.
+pub(super) fn payments(nonce: u64) -> Vec<Transaction> {
+    vec![
+        transfer(&spec(), &Key::new(3), nonce, Key::new(40 + nonce).address(), 500, 9_000),
+        transfer(&spec(), &Key::new(4), nonce, Key::new(3).address(), 7, 9_000),
+    ]
+}
+
+/// The chain at the end of the main blocks, and what takes its last block back.
+pub(super) fn chain() -> (Chain, Undo) {
+    let mut archive = Archive::new(Chain::new(spec()));
+    for (block, _) in &BLOCKS.all[..BLOCKS.main] {
+        archive.offer(block).expect("a good block");
+    }
+    let tip = archive.chain.tip().hash;
+    let undo = archive.undos.remove(&tip).expect("it was connected");
+    (archive.chain, undo)
+}

@@ -1,0 +1,59 @@
+//! Vectors, scenarios and end-to-end proofs.
+//!
+//! A scenario under `tests/` is a short story: who is there, what happens, what must be true afterwards. What the stories
+//! share is here: a small chain on which every other hash is good enough, and questions to ask of a simulated world.
+
+pub mod door;
+pub mod fuzz;
+
+use tabchain_chain::testing::{Key, spec};
+use tabchain_node::{AccountView, Command, Reply};
+use tabchain_primitives::{Address, BlockHash, Height, Transaction};
+use tabchain_sim::{Place, Sim, World};
+
+/// A world on the chain for tests.
+pub fn world(seed: u64) -> Sim {
+    Sim::new(World::new(spec(), seed))
+}
+
+/// The address of the key with this number. Keys 0 to 7 begin with 1,000 TAB each.
+pub fn address(number: u64) -> Address {
+    Key::new(number).address()
+}
+
+/// A payment from one numbered key to another, signed.
+pub fn payment(from: u64, nonce: u64, to: u64, units: u64) -> Box<Transaction> {
+    Box::new(tabchain_chain::testing::transfer(&spec(), &Key::new(from), nonce, address(to), units, 10_000))
+}
+
+/// The tip of each place.
+pub fn tips(sim: &mut Sim, places: &[Place]) -> Vec<BlockHash> {
+    places.iter().map(|&place| sim.status(place).tip).collect()
+}
+
+/// The height of a place.
+pub fn height(sim: &mut Sim, place: Place) -> u32 {
+    sim.status(place).height.value()
+}
+
+/// Whether all places stand at one tip.
+pub fn agree(sim: &mut Sim, places: &[Place]) -> bool {
+    let tips = tips(sim, places);
+    tips.windows(2).all(|pair| pair[0] == pair[1])
+}
+
+/// The block at a height, as one place has it.
+pub fn hash_at(sim: &mut Sim, place: Place, height: u32) -> Option<BlockHash> {
+    match sim.call(place, Command::BlockAt(Height::new(height))) {
+        Ok(Reply::Block(block)) => block.map(|block| block.summary.hash),
+        other => panic!("a block or none, not {other:?}"),
+    }
+}
+
+/// The account of a numbered key, as one place sees it.
+pub fn account(sim: &mut Sim, place: Place, number: u64) -> AccountView {
+    match sim.call(place, Command::Account(address(number))) {
+        Ok(Reply::Account(view)) => view,
+        other => panic!("an account, not {other:?}"),
+    }
+}

@@ -1,0 +1,181 @@
+//! What a node has written it has again, whatever happened to it or to its disk.
+
+use tabchain_node::{Command, CommandError, Event, Reply, SyncState, Warning};
+use tabchain_records::{Column, StoreError};
+use tabchain_sim::{Place, Sim};
+use tabchain_sync::Rng;
+use tabchain_tests::{account, address, agree, hash_at, height, payment, world};
+
+/// A node that has mined a while by itself, with payments in its blocks.
+fn miner(seed: u64, blocks: u32) -> (Sim, Place) {
+    let mut sim = world(seed);
+    let node = sim.add_node();
+    sim.start_mining(node, address(0));
+    for nonce in 0..5 {
+        sim.call(node, Command::SendTransaction(payment(1, nonce, 2, 1_000_000))).expect("a good payment");
+        sim.run_for(3_000);
+    }
+    assert!(sim.run_until(1_200_000, |sim| height(sim, node) >= blocks));
+    (sim, node)
+}
+
+fn reopen(sim: &mut Sim, node: Place) {
+    sim.kill(node);
+    sim.open(node);
+    assert!(sim.run_until(60_000, |sim| sim.status(node).sync != SyncState::Starting));
+}
+
+#[test]
+fn a_closed_node_opens_where_it_was() {
+    let (mut sim, node) = miner(1, 100);
+    let before = sim.status(node);
+    let holds = account(&mut sim, node, 2);
+    sim.call(node, Command::Close).expect("everything is written");
+    assert!(matches!(sim.call(node, Command::Status), Err(CommandError::Closed)));
+
+    reopen(&mut sim, node);
+    let after = sim.status(node);
+    assert!(after.height >= before.height, "nothing is lost by closing");
+    assert_eq!(hash_at(&mut sim, node, before.height.value()), Some(before.tip));
+    assert_eq!(account(&mut sim, node, 2), holds);
+    assert_eq!(holds.balance.units(), 1_005_000_000);
+}
+
+#[test]
+fn a_killed_node_opens_at_a_valid_tip_whenever_it_dies() {
+    let (mut sim, node) = miner(2, 30);
+    for life in 0..20 {
+        sim.start_mining(node, address(0));
+        // Moments that fall before, into and after commits.
+        sim.run_for(1_700 + 37 * life);
+        let seen = sim.status(node);
+        // And again while it opens.
+        sim.kill(node);
+        sim.open(node);
+        sim.run_for(life);
+        reopen(&mut sim, node);
+        let after = sim.status(node);
+        assert!(after.height.value() + 2 >= seen.height.value(), "at most what was not written yet is lost");
+        assert_eq!(account(&mut sim, node, 2).balance.units(), 1_005_000_000);
+        let tip = after.height.value();
+        assert!((1..=tip).all(|height| hash_at(&mut sim, node, height).is_some()), "every block is there");
+    }
+}
+
+#[test]
+fn damaged_state_is_rebuilt_from_blocks() {
+    let (mut sim, node) = miner(3, 150);
+    let tip = sim.status(node).tip;
+    sim.stop_mining(node);
+    sim.call(node, Command::Close).expect("everything is written");
+    sim.disk(node).damage(Column::State, |_, value| {
+        if let Some(last) = value.last_mut() {
+            *last ^= 1;
+        }
+    });
+    reopen(&mut sim, node);
+    assert!(sim.events(node).contains(&Event::Warning(Warning::Rebuilding)));
+    assert!(sim.status(node).height.value() >= 150);
+    let _ = tip;
+    assert_eq!(account(&mut sim, node, 2).balance.units(), 1_005_000_000);
+
+    // And what was rebuilt lasts.
+    sim.call(node, Command::Close).expect("everything is written");
+    let told = sim.events(node).len();
+    reopen(&mut sim, node);
+    assert!(!sim.events(node)[told..].contains(&Event::Warning(Warning::Rebuilding)));
+}
+
+#[test]
+fn lost_bodies_and_headers_are_fetched_from_peers_again() {
+    let (mut sim, node) = miner(4, 120);
+    let peer = sim.add_node();
+    sim.connect(peer, node);
+    sim.stop_mining(node);
+    assert!(sim.run_until(60_000, |sim| agree(sim, &[node, peer])));
+    let tip = sim.status(peer).tip;
+
+    sim.call(node, Command::Close).expect("everything is written");
+    sim.disk(node).lose(Column::Bodies, |hash| hash[0] % 3 == 0);
+    sim.disk(node).lose(Column::State, |_| true);
+    sim.disk(node).lose(Column::Headers, |hash| hash[0] == hash[1]);
+    reopen(&mut sim, node);
+    sim.connect(peer, node);
+    assert!(sim.run_until(120_000, |sim| sim.status(node).tip == tip), "all is there again");
+    assert_eq!(account(&mut sim, node, 2).balance.units(), 1_005_000_000);
+}
+
+#[test]
+fn a_full_disk_stops_the_node_from_writing_and_loses_nothing() {
+    let (mut sim, node) = miner(5, 20);
+    sim.disk(node).set_quota(20_000);
+    assert!(sim.run_until(600_000, |sim| sim.events(node).contains(&Event::Warning(Warning::StorageFull))));
+    let at = sim.status(node);
+    sim.run_for(60_000);
+    assert_eq!(sim.status(node).tip, at.tip, "it goes no further than it can write");
+    assert_eq!(sim.status(node).mining.to, None);
+    assert!(matches!(sim.call(node, Command::BlockAt(at.height)), Ok(Reply::Block(_))), "and still answers");
+
+    // Opened with the disk still full, it stands at a valid tip; with room again, it goes on.
+    reopen(&mut sim, node);
+    assert!(sim.status(node).height.value() > 0);
+    sim.disk(node).set_quota(usize::MAX / 2);
+    reopen(&mut sim, node);
+    assert!(sim.status(node).height.value() + 3 >= at.height.value());
+}
+
+#[test]
+fn rows_of_another_chain_are_not_touched() {
+    let (mut sim, node) = miner(6, 10);
+    sim.call(node, Command::Close).expect("everything is written");
+    sim.disk(node).damage(Column::Meta, |key, value| {
+        if key == b"chain" {
+            value[0] ^= 1;
+        }
+    });
+    let rows = sim.disk(node).rows(Column::Headers).count();
+    sim.kill(node);
+    sim.open(node);
+    sim.run_for(5_000);
+    assert!(sim.events(node).iter().any(|event| matches!(event, Event::Fatal(StoreError::Corrupt(_)))));
+    assert_eq!(sim.disk(node).rows(Column::Headers).count(), rows);
+}
+
+#[test]
+fn whatever_a_broken_disk_says_the_node_opens_and_recovers() {
+    let (mut sim, node) = miner(7, 60);
+    let peer = sim.add_node();
+    sim.connect(peer, node);
+    sim.stop_mining(node);
+    assert!(sim.run_until(60_000, |sim| agree(sim, &[node, peer])));
+    let tip = sim.status(peer).tip;
+    let mut rng = Rng::new([7; 32]);
+    let columns = [
+        Column::Headers,
+        Column::Bodies,
+        Column::Undo,
+        Column::State,
+        Column::Index,
+        Column::Meta,
+        Column::Peers,
+    ];
+    for round in 0..40 {
+        sim.kill(node);
+        let column = columns[round % columns.len()];
+        sim.disk(node).damage(column, |key, value| match rng.below(8) {
+            // The name of the chain is spared: without it the store would be somebody else's.
+            _ if key == b"chain" || value.is_empty() => {}
+            0 => {
+                let place = rng.below(value.len());
+                value[place] ^= 1 << rng.below(8);
+            }
+            1 => value.truncate(rng.below(value.len())),
+            2 => value.push(0),
+            _ => {}
+        });
+        reopen(&mut sim, node);
+        sim.connect(node, peer);
+        assert!(sim.run_until(120_000, |sim| sim.status(node).tip == tip), "round {round}: {column:?}");
+    }
+    assert_eq!(account(&mut sim, node, 2).balance.units(), 1_005_000_000);
+}

@@ -1,0 +1,34 @@
+import { initSync, onPanic } from '../wasm/tabchain.js';
+import { compile } from './compile.js';
+import { TabchainError } from './error.js';
+
+let module: Promise<WebAssembly.Module> | undefined;
+let panicked: string | undefined;
+const listeners = new Set<(message: string) => void>();
+
+/** Loads the one wasm file: once a page, for the window and for its worker. */
+export async function loadCore(): Promise<WebAssembly.Module> {
+  if (panicked !== undefined)
+    throw new TabchainError('internal', `the network part of this page has crashed: reload the page (${panicked})`);
+  module ??= compile(new URL('../wasm/tabchain_bg.wasm', import.meta.url));
+  try {
+    const compiled = await module;
+    initSync({ module: compiled });
+    onPanic((message) => {
+      panicked = message;
+      for (const listener of listeners) listener(message);
+    });
+    return compiled;
+  } catch (cause) {
+    // A file that could not be fetched may be there the next time.
+    module = undefined;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TabchainError('internal', `the node's program could not be loaded: ${reason}`, undefined, { cause });
+  }
+}
+
+/** Tells of a panic of the window's instance. Returns how to be told no more. */
+export function onCorePanic(listener: (message: string) => void): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}

@@ -1,0 +1,198 @@
+// What the package shows. Amounts are bigint base units, 1 TAB = 1_000_000n; hashes are hex; addresses are bech32m.
+
+export type Network = 'dev' | 'test';
+
+export interface OpenOptions {
+  /** Default: what the relay's bootstrap.json says, else `dev`. */
+  network?: Network;
+  /** Pages of relays, whose `/bootstrap.json` is read, or multiaddresses. Default: the page's own origin. */
+  relays?: string[];
+  /** STUN and TURN servers. Default: the relays' own STUN. */
+  iceServers?: RTCIceServer[];
+  /** The name under which this browser keeps the ledger and the wallet. Default: `tabchain-${network}`. */
+  name?: string;
+  /** Stops the opening. */
+  signal?: AbortSignal;
+}
+
+/** What a node is busy with. `alone`: nobody to talk to, and nobody known to dial. */
+export type SyncState = 'starting' | 'alone' | 'connecting' | 'headers' | 'blocks' | 'synced';
+/** `direct`: WebRTC between two browsers. `relayed`: through a relay. `native`: a socket to a program. */
+export type ConnectionKind = 'direct' | 'relayed' | 'native';
+/** `attached`: another tab of this browser runs the node, and this one uses it. */
+export type NodeRole = 'node' | 'attached';
+
+export interface Status {
+  network: Network;
+  genesisHash: string;
+  peerId: string;
+  role: NodeRole;
+  height: number;
+  tipHash: string;
+  tipTime: Date;
+  /** Height of the best header: what a node that is behind works towards. */
+  bestHeight: number;
+  sync: SyncState;
+  peers: number;
+  relays: RelayInfo[];
+  /** How many times harder the tip was to find than the easiest block of this chain. */
+  difficulty: number;
+  /** Hashes a second of all miners, estimated from the last blocks. */
+  networkHashRate: number;
+  /** Pending transactions. */
+  mempool: number;
+  /** All balances together. */
+  supply: bigint;
+  mining: MiningStatus;
+  /** What this origin keeps in the browser, as far as the browser tells. */
+  storageBytes?: number;
+}
+
+export interface RelayInfo {
+  address: string;
+  /** Whether it keeps a place for this node, so that others can reach it. */
+  connected: boolean;
+}
+
+export interface PeerInfo {
+  id: string;
+  kind: ConnectionKind;
+  outbound: boolean;
+  /** How high it says its tip is. */
+  height: number;
+  /** What it calls its software. Written by a stranger. */
+  agent: string;
+  connectedAt: Date;
+  address?: string;
+  /** From `RTCPeerConnection.getStats()`, as are the three below: only where there is a direct connection. */
+  bytesSent?: number;
+  bytesReceived?: number;
+  /** `host`, `srflx`, `prflx` or `relay` (TURN). */
+  localCandidate?: string;
+  remoteCandidate?: string;
+}
+
+export interface BlockSummary {
+  hash: string;
+  height: number;
+  time: Date;
+  miner: string;
+  transactions: number;
+  size: number;
+  /** New supply, which the miner gets once it is mature. */
+  reward: bigint;
+  /** All fees, which the miner got at once. */
+  fees: bigint;
+  difficulty: number;
+}
+
+export interface Block extends BlockSummary {
+  parent: string;
+  version: number;
+  nonce: bigint;
+  target: string;
+  txRoot: string;
+  stateRoot: string;
+  historyRoot: string;
+  /** Blocks of the active chain from this one to the tip; 0 when it is not on it. */
+  confirmations: number;
+  transactionList: Transaction[];
+}
+
+export type TransactionStatus =
+  | { state: 'pending' }
+  | { state: 'confirmed'; blockHash: string; height: number; confirmations: number; position: number };
+
+export interface Output {
+  to: string;
+  amount: bigint;
+}
+
+interface TransactionBase {
+  id: string;
+  sender: string;
+  nonce: bigint;
+  fee: bigint;
+  /** The last height that may hold it. */
+  validUntil: number;
+  size: number;
+  /** The time of its block; of a pending one, when this node first saw it. */
+  time?: Date;
+  status: TransactionStatus;
+}
+
+export type Transaction = TransactionBase &
+  (
+    | { kind: 'transfer'; outputs: Output[]; memo: string }
+    | { kind: 'anchor'; topic: string; data: Uint8Array }
+  );
+
+/** What an account holds, proven by a header. */
+export interface AccountProof {
+  /** 180 bytes. */
+  header: Uint8Array;
+  proof: Uint8Array;
+}
+
+/** That a block is in the chain of a later header. */
+export interface BlockProof {
+  /** 180 bytes. */
+  header: Uint8Array;
+  hash: string;
+  proof: Uint8Array;
+}
+
+/** What a header says that an account holds. Whether that header is in the chain is for the caller to know. */
+export interface ProvenAccount {
+  balance: bigint;
+  nonce: bigint;
+  blockHash: string;
+  height: number;
+}
+
+export interface Account {
+  address: string;
+  balance: bigint;
+  /** How many transactions it has sent that are confirmed. */
+  nonce: bigint;
+  pendingOut: bigint;
+  pendingIn: bigint;
+  /** Rewards that it will get. */
+  maturing: bigint;
+}
+
+export interface MiningStatus {
+  active: boolean;
+  threads: number;
+  /** Hashes a second of this browser. */
+  hashRate: number;
+  /** Blocks found since the node was opened. */
+  blocksFound: number;
+  to?: string;
+  /** How long one block takes at this rate, on average. */
+  secondsPerBlock?: number;
+}
+
+export interface WalletState {
+  exists: boolean;
+  unlocked: boolean;
+  accounts: { index: number; address: string }[];
+}
+
+export interface SendOptions {
+  to: string;
+  amount: bigint;
+  /** A public note, at most 64 bytes. */
+  memo?: string;
+  /** Default: the least that nodes pass on. */
+  fee?: bigint;
+  /** Which account pays. Default: the first. */
+  from?: number;
+  signal?: AbortSignal;
+}
+
+export type SendManyOptions = Omit<SendOptions, 'to' | 'amount'> & { outputs: Output[] };
+export type AnchorOptions = Omit<SendOptions, 'to' | 'amount' | 'memo'> & { topic: string; data: Uint8Array };
+
+/** `relay-lost`: no relay is connected any more; peers stay. `rebuilding`: stored data was damaged and is made anew. */
+export type WarningCode = 'stale-tip' | 'storage-full' | 'relay-lost' | 'clock' | 'rebuilding';
