@@ -31,3 +31,6 @@ pub use keystore::{KeystoreNonce, MAX_KEYSTORE_BYTES, MIN_PASSPHRASE_CHARS, Salt
 pub use mnemonic::{Mnemonic, MnemonicError};
 pub use payment_uri::{PaymentUri, PaymentUriError};
 pub use wallet::{AccountIndex, MAX_ACCOUNTS, Wallet, WalletAccount};
+
+#[cfg(all(test, target_family = "wasm"))]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
