@@ -40,6 +40,11 @@ fn transaction_error(error: TransactionError) -> Refusal {
     Refusal::State(ConnectError::Transaction { index: 0, error })
 }
 
+/// The refusal of the first transaction of a block for its signature.
+fn bad_signature() -> Refusal {
+    Refusal::Body(BlockError::Transaction { index: 0, error: TransactionError::BadSignature })
+}
+
 /// The bytes of a transfer of the key 0 with any numbers at all, with a signature of zeros.
 fn raw_transfer(fee: u64, outputs: &[(Address, u64)], count: u64) -> Vec<u8> {
     let mut bytes = vec![1];
@@ -390,7 +395,7 @@ fn a_malleated_signature_keeps_the_id_and_is_refused() {
         assert_eq!(malleated.unsigned().id(), honest.unsigned().id());
         assert_ne!(malleated.witness_hash(), honest.witness_hash());
         let block = door.forged(vec![malleated.clone()]);
-        assert_eq!(door.offer(&block), Err(Refusal::Body(BlockError::BadSignature { index: 0 })));
+        assert_eq!(door.offer(&block), Err(bad_signature()));
         // Under the honest header it is another body, and the header is not to blame.
         let mut other_body = door.good(std::slice::from_ref(&honest));
         other_body.transactions[0] = malleated;
@@ -436,12 +441,12 @@ fn small_and_odd_keys_get_the_verdict_of_zip_215() {
             signature[32] = 1;
             let other_s = spent.unsigned().clone().with_signature(Signature::from_bytes(signature));
             let refused = door.offer(&door.forged(vec![other_s]));
-            assert_eq!(refused, Err(Refusal::Body(BlockError::BadSignature { index: 0 })));
+            assert_eq!(refused, Err(bad_signature()));
             door.offer(&door.good(&[spent])).expect("ZIP-215 says yes");
             assert_eq!(door.chain.account(&to()).balance, units(60));
         } else {
             let refused = door.offer(&door.forged(vec![spent]));
-            assert_eq!(refused, Err(Refusal::Body(BlockError::BadSignature { index: 0 })));
+            assert_eq!(refused, Err(bad_signature()));
         }
     }
 }
@@ -453,7 +458,7 @@ fn what_was_signed_for_another_chain_is_refused() {
     assert_eq!(elsewhere.unsigned().id(), pay(0, 5, 1).unsigned().id(), "the chain is in the signature only");
     let mut door = door();
     let block = door.forged(vec![elsewhere.clone()]);
-    assert_eq!(door.offer(&block), Err(Refusal::Body(BlockError::BadSignature { index: 0 })));
+    assert_eq!(door.offer(&block), Err(bad_signature()));
     door.offer(&door.good(&[pay(0, 5, 1)])).expect("signed for this one");
     let mut there = Door::new(&other);
     there.offer(&there.good(&[elsewhere])).expect("and there it is good");

@@ -1,4 +1,4 @@
-//! What a block must be by itself (rules B7 to B10, and T6), and the types it climbs through.
+//! What a block must be by itself (rules B7 to B10, T5 and T6), and the types it climbs through.
 
 use std::collections::BTreeSet;
 
@@ -43,19 +43,13 @@ pub enum BlockError {
         /// The place of the second.
         index: usize,
     },
-    /// A transaction breaks a rule of its own (T6).
+    /// A transaction breaks a rule of its own (T5, T6).
     #[error("the transaction at {index}: {error}")]
     Transaction {
         /// Its place in the block.
         index: usize,
         /// The rule.
         error: TransactionError,
-    },
-    /// Rule T5.
-    #[error("the signature of the transaction at {index} is not valid")]
-    BadSignature {
-        /// Its place in the block.
-        index: usize,
     },
 }
 
@@ -68,7 +62,6 @@ impl BlockError {
             Self::TooLarge { .. } => "B9",
             Self::RepeatedTransaction { .. } => "B10",
             Self::Transaction { error, .. } => error.rule(),
-            Self::BadSignature { .. } => "T5",
         }
     }
 
@@ -134,7 +127,9 @@ impl CheckedBlock {
     pub fn verified(self, verdict: Verdict) -> Result<VerifiedBlock, BlockError> {
         match verdict {
             Verdict::AllValid => Ok(VerifiedBlock(self)),
-            Verdict::Invalid { index } => Err(BlockError::BadSignature { index }),
+            Verdict::Invalid { index } => {
+                Err(BlockError::Transaction { index, error: TransactionError::BadSignature })
+            }
         }
     }
 }

@@ -43,7 +43,9 @@ pub use header_rules::{
     target_is_as_computed, time_is_after_parent, time_is_not_ahead, version_is_known,
 };
 pub use reward::reward;
-pub use signatures::{SignatureCheck, SignatureChecks, Verdict, verify_batch, verify_each};
+pub use signatures::{
+    SignatureCheck, SignatureChecks, Verdict, signature_is_valid, verify_batch, verify_each,
+};
 pub use spec::{ChainSpec, Parameters, SpecError};
 pub use transaction_rules::{
     CheckedTransaction, TransactionError, VerifiedTransaction, balance_covers_total, nonce_is_next,

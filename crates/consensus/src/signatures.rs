@@ -12,6 +12,8 @@ use tabchain_primitives::{
     tagged::tagged_hash,
 };
 
+use crate::transaction_rules::TransactionError;
+
 /// One signature to be checked. It has a byte form, to be sent to a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignatureCheck {
@@ -39,15 +41,22 @@ pub enum Verdict {
     },
 }
 
-/// Checks one signature after the other.
+/// Rule T5: the signature is valid for the sender's key over the signing digest.
+pub fn signature_is_valid(check: &SignatureCheck) -> Result<(), TransactionError> {
+    VerificationKey::try_from(*check.key.as_bytes())
+        .and_then(|key| key.verify(&check.zebra_signature(), check.digest.as_bytes()))
+        .map_err(|_| TransactionError::BadSignature)
+}
+
+/// Asks [`signature_is_valid`] of one after the other.
 pub fn verify_each(checks: &SignatureChecks) -> Verdict {
-    match checks.0.iter().position(|check| !check.is_valid()) {
+    match checks.0.iter().position(|check| signature_is_valid(check).is_err()) {
         None => Verdict::AllValid,
         Some(index) => Verdict::Invalid { index },
     }
 }
 
-/// Checks all signatures at once, about twice as fast; if one is bad, finds it by checking each.
+/// Asks [`signature_is_valid`] of all at once, about twice as fast; if one is bad, finds it by asking of each.
 ///
 /// The batch equation is weighed with random numbers. They come from `seed` and from everything that is checked, so
 /// a signer can't fit signatures to them even if the seed is known.
@@ -65,12 +74,6 @@ pub fn verify_batch(checks: &SignatureChecks, seed: [u8; 32]) -> Verdict {
 }
 
 impl SignatureCheck {
-    fn is_valid(&self) -> bool {
-        VerificationKey::try_from(*self.key.as_bytes())
-            .and_then(|key| key.verify(&self.zebra_signature(), self.digest.as_bytes()))
-            .is_ok()
-    }
-
     fn zebra_signature(&self) -> ZebraSignature {
         ZebraSignature::from_bytes(self.signature.as_bytes())
     }

@@ -261,7 +261,8 @@ fn t5_a_block_names_its_bad_signature() {
     let verdict = verify_batch(&checked.signatures(&genesis), [1; 32]);
     assert_eq!(verdict, Verdict::Invalid { index: 1 });
     let error = checked.verified(verdict).expect_err("signed for another chain");
-    assert_eq!((error, error.rule()), (BlockError::BadSignature { index: 1 }, "T5"));
+    let bad = BlockError::Transaction { index: 1, error: TransactionError::BadSignature };
+    assert_eq!((error, error.rule()), (bad, "T5"));
 }
 
 #[test]

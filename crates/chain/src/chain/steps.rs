@@ -1,7 +1,7 @@
 //! The steps: bodies that arrive, and the state that follows the best chain of them one block at a time.
 
 use tabchain_consensus::{VerifiedBlock, reward};
-use tabchain_primitives::{Account, Address, BlockHash, Header, Height, StateRoot};
+use tabchain_primitives::{Account, Address, BlockHash, Header, Height, HistoryRoot, StateRoot};
 
 use crate::{
     chain::{Chain, Step},
@@ -78,7 +78,8 @@ impl Chain {
         let expected = self.tree.node(parent).header.state_root();
         let damaged = DisconnectError::Damaged(tip.hash);
         let changes = undo.changes(|key| self.state.get(key)).ok_or(damaged)?;
-        self.write_if(&changes, Change::before, Change::after, expected).map_err(|_| damaged)?;
+        let leads_back = |root| if root == expected { Ok(()) } else { Err(damaged) };
+        self.write_if(&changes, Change::before, Change::after, leads_back)?;
         self.tree.step_back();
         self.history.truncate(self.history.len() - 1);
         Ok(())
@@ -87,39 +88,28 @@ impl Chain {
     /// Rules T6 to T8, B11 and B12. Err: the state is as it was.
     fn accept(&mut self, block: &VerifiedBlock) -> Result<Vec<Change>, ConnectError> {
         let header = &block.block().header;
-        self.history_root_is_computed(header)?;
+        history_root_is_computed(header, self.history.root())?;
         let terms = self.terms(header.height(), header.miner());
         let changes = ledger::apply(&self.state, &terms, &block.block().transactions)?;
-        let claimed = header.state_root();
-        self.write_if(&changes, Change::after, Change::before, claimed)
-            .map_err(|computed| ConnectError::StateRoot { computed, claimed })?;
+        let root_is_right = |root| state_root_is_computed(header, root);
+        self.write_if(&changes, Change::after, Change::before, root_is_right)?;
         Ok(changes)
     }
 
-    /// **B12** `history_root` is the root of the mountain range over all earlier headers.
-    fn history_root_is_computed(&self, header: &Header) -> Result<(), ConnectError> {
-        let (computed, claimed) = (self.history.root(), header.history_root());
-        if computed == claimed { Ok(()) } else { Err(ConnectError::HistoryRoot { computed, claimed }) }
-    }
-
-    /// Writes one side of the changes if that leads to this root (**B11** for a block that connects); otherwise
-    /// leaves the other side and tells the root it would have led to.
-    fn write_if(
+    /// Writes one side of the changes if the root that it leads to is right; otherwise leaves the other side.
+    fn write_if<E>(
         &mut self,
         changes: &[Change],
         side: fn(&Change) -> Account,
         other: fn(&Change) -> Account,
-        root: StateRoot,
-    ) -> Result<(), StateRoot> {
+        root_is_right: impl FnOnce(StateRoot) -> Result<(), E>,
+    ) -> Result<(), E> {
         let dirty = *self.state.dirty_mut();
         self.state.write(changes, side);
-        let computed = self.state.root();
-        if computed == root {
-            return Ok(());
-        }
-        self.state.write(changes, other);
-        *self.state.dirty_mut() = dirty;
-        Err(computed)
+        root_is_right(self.state.root()).inspect_err(|_| {
+            self.state.write(changes, other);
+            *self.state.dirty_mut() = dirty;
+        })
     }
 
     /// What the accounts need to know of a block on top of the tip.
@@ -130,4 +120,16 @@ impl Chain {
         });
         Terms { height, miner, matured }
     }
+}
+
+/// Rule B11: `state_root` is the root of the state after the block.
+fn state_root_is_computed(header: &Header, computed: StateRoot) -> Result<(), ConnectError> {
+    let claimed = header.state_root();
+    if claimed == computed { Ok(()) } else { Err(ConnectError::StateRoot { computed, claimed }) }
+}
+
+/// Rule B12: `history_root` is the root of the mountain range over all earlier headers.
+fn history_root_is_computed(header: &Header, computed: HistoryRoot) -> Result<(), ConnectError> {
+    let claimed = header.history_root();
+    if claimed == computed { Ok(()) } else { Err(ConnectError::HistoryRoot { computed, claimed }) }
 }
