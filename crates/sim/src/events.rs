@@ -2,14 +2,18 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use tabchain_consensus::verify_each;
-use tabchain_node::{
-    BatchId, Input, JobId, LoadId, Message, Node, Output, PeerAddress, PeerId, PeerInfo, Template,
-};
-use tabchain_primitives::{Decode, Encode, Header, Timestamp};
+use tabchain_node::{BatchId, Event, Input, JobId, LoadId, Message, Node, Output, PeerId, PeerInfo};
+use tabchain_primitives::{Encode, Timestamp};
 use tabchain_records::{Batch, Query};
 
-use crate::sim::{Place, Sim};
+use crate::behaviour::{Behaviour, Deed, Scene};
+use crate::chronicle::Purpose;
+use crate::network::Fate;
+use crate::place::Place;
+use crate::sim::Sim;
+
+/// A dial that comes to nothing is given up after so long.
+pub(crate) const DIAL_FAILS_MS: u64 = 5_000;
 
 /// Something that will happen at a place, if the same node still lives there.
 pub(crate) struct Scheduled {
@@ -26,28 +30,45 @@ pub(crate) enum What {
     Solve(JobId),
     Commit(BatchId, Batch),
     Load(LoadId, Query),
-    Up { other: Place, connection: u64, info: PeerInfo },
-    Deliver { from: Place, connection: u64, bytes: Vec<u8> },
+    Up {
+        other: Place,
+        connection: u64,
+        info: PeerInfo,
+    },
+    Deliver {
+        from: Place,
+        connection: u64,
+        bytes: u32,
+        message: Box<Message>,
+    },
+    /// A behaviour, known by its place in the list, says something of its own.
+    Say {
+        to: PeerId,
+        message: Box<Message>,
+    },
+    /// A behaviour acts.
+    Act(usize),
 }
 
 impl Sim {
     /// Does the next thing; false when nothing is left to do.
     pub(crate) fn step(&mut self) -> bool {
-        let Some(Reverse(next)) = self.queue.pop() else { return false };
+        let Some(Reverse(mut next)) = self.queue.pop() else { return false };
         self.now = self.now.max(next.at);
-        let Scheduled { place, life, what, .. } = next;
-        if self.places[place.0].life != life {
+        let home = &self.places[next.place.0];
+        if home.life != next.life {
             return true;
         }
+        if home.busy_until > self.now {
+            next.at = home.busy_until;
+            self.queue.push(Reverse(next));
+            return true;
+        }
+        self.chronicle.happened();
+        let Scheduled { at, place, what, .. } = next;
         match what {
             What::Input(input) => self.input(place, *input),
-            What::Wake => {
-                let home = &mut self.places[place.0];
-                if home.wake == Some(next.at) {
-                    home.wake = None;
-                    self.input(place, Input::Tick);
-                }
-            }
+            What::Wake => self.wake(place, at),
             What::Solve(job) => self.solve(place, job),
             What::Commit(id, batch) => {
                 let done = self.places[place.0].disk.commit(batch);
@@ -65,40 +86,46 @@ impl Sim {
                     self.input(place, Input::PeerUp(id, info));
                 }
             }
-            What::Deliver { from, connection, bytes } => {
+            What::Deliver { from, connection, bytes, message } => {
                 if self.network.connection(from, place) == Some(connection) {
-                    let id = self.places[from.0].id;
-                    let message = Message::from_bytes(&bytes).expect("what was encoded can be decoded");
-                    self.input(place, Input::Message(id, message));
+                    self.deliver(place, from, bytes, *message);
                 }
             }
+            What::Say { to, message } => self.utter(place, to, *message),
+            What::Act(which) => self.act(place, which),
         }
         true
     }
 
     pub(crate) fn input(&mut self, place: Place, input: Input) {
         let home = &mut self.places[place.0];
-        let now = self.now.millis().saturating_add_signed(home.ahead_ms);
+        let clock = home.clock(self.now);
         if let Some(node) = &mut home.node {
-            node.handle(Timestamp::from_millis(now), input);
+            node.handle(clock, input);
             self.drain(place);
         }
     }
 
+    /// Does what the node wants done. Connecting a block takes it time: what it says after that is said later.
     pub(crate) fn drain(&mut self, place: Place) {
         while let Some(output) = self.places[place.0].node.as_mut().and_then(Node::poll) {
-            self.trace.note(self.now, place.0, &output);
-            self.output(place, output);
+            let bytes = self.trace.note(self.now, place.0, &output);
+            self.output(place, output, bytes);
         }
     }
 
-    fn output(&mut self, place: Place, output: Output) {
+    fn wake(&mut self, place: Place, at: Timestamp) {
+        let home = &mut self.places[place.0];
+        if home.wake.is_some_and(|wake| wake <= at) {
+            home.wake = None;
+            self.input(place, Input::Tick);
+        }
+    }
+
+    fn output(&mut self, place: Place, output: Output, bytes: usize) {
         match output {
-            Output::Send(peer, message) => self.send(place, peer, message),
-            Output::Dial(peer, _) => match self.place_of(&peer) {
-                Some(to) => self.connect(place, to),
-                None => self.after(place, 5_000, Input::PeerDown(peer)),
-            },
+            Output::Send(peer, message) => self.send(place, peer, message, bytes),
+            Output::Dial(peer, _) => self.dial(place, peer),
             Output::Disconnect(peer, reason) => {
                 self.places[place.0].dismissed.push((peer, reason));
                 if let Some(other) = self.place_of(&peer) {
@@ -114,35 +141,132 @@ impl Sim {
                 self.schedule(at, place, What::Load(id, query));
             }
             Output::Verify(id, checks) => {
-                let millis = (checks.0.len() as u64).saturating_mul(self.world.signature_us) / 1000;
-                self.after(place, millis, Input::Verified(id, verify_each(&checks)));
+                let cost = (checks.0.len() as u64).saturating_mul(self.world.signature_us);
+                let verdict = self.verdicts.of(&checks);
+                let home = &mut self.places[place.0];
+                let now = self.now.millis().saturating_mul(1_000);
+                home.checking_until = home.checking_until.max(now).saturating_add(cost);
+                let at = Timestamp::from_millis(home.checking_until / 1_000);
+                self.schedule(at, place, What::Input(Box::new(Input::Verified(id, verdict))));
             }
             Output::Mine(job, template) => self.mine(place, job, template),
             Output::StopMining => self.places[place.0].mining = None,
             Output::Reply(id, reply) => {
                 self.places[place.0].replies.insert(id, reply);
             }
-            Output::Event(event) => self.places[place.0].events.push(event),
+            Output::Event(event) => self.told(place, event),
             Output::WakeAt(at) => {
                 let home = &mut self.places[place.0];
-                let at =
-                    Timestamp::from_millis(at.millis().saturating_add_signed(-home.ahead_ms)).max(self.now);
+                let at = at.millis().saturating_add_signed(-home.ahead_ms);
+                let at = Timestamp::from_millis(at).max(self.now);
                 home.wake = Some(at);
                 self.schedule(at, place, What::Wake);
             }
         }
     }
 
-    fn send(&mut self, from: Place, peer: PeerId, message: Message) {
+    /// A node told something of itself.
+    fn told(&mut self, place: Place, event: Event) {
+        if let Event::Head { adopted, reverted, .. } = &event {
+            let transactions = self.chronicle.moved(place, self.now, adopted, reverted);
+            let busy_ms = transactions * self.world.transaction_us / 1_000;
+            self.places[place.0].busy_until = self.now.saturating_add(busy_ms);
+        }
+        if self.world.keeps_events {
+            self.places[place.0].events.push(event);
+        }
+    }
+
+    /// A node says something, as far as its behaviours let it.
+    fn send(&mut self, from: Place, peer: PeerId, message: Message, bytes: usize) {
+        if self.places[from.0].behaviours.is_empty() {
+            return self.carry(from, peer, message, bytes);
+        }
+        let said = self.with_behaviours(from, |behaviours, scene| {
+            behaviours.iter_mut().try_fold(message, |said, behaviour| behaviour.says(peer, said, scene))
+        });
+        if let Some(message) = said {
+            self.utter(from, peer, message);
+        }
+    }
+
+    fn utter(&mut self, from: Place, peer: PeerId, message: Message) {
+        let bytes = message.to_bytes().len();
+        self.carry(from, peer, message, bytes);
+    }
+
+    /// Brings a message to whom it is for. Its bytes are counted; that they can be read again is for other tests.
+    fn carry(&mut self, from: Place, peer: PeerId, message: Message, bytes: usize) {
         let Some(to) = self.place_of(&peer) else { return };
-        let said = match &mut self.places[from.0].tongue {
-            Some(tongue) => tongue(peer, message),
-            None => Some(message),
-        };
-        let (Some(message), Some(connection)) = (said, self.network.connection(from, to)) else { return };
-        let bytes = message.to_bytes();
-        let at = self.network.arrival(self.world.link, from, to, bytes.len(), self.now);
-        self.schedule(at, to, What::Deliver { from, connection, bytes });
+        let Some(connection) = self.network.connection(from, to) else { return };
+        // What a node is still busy with comes before what it says.
+        let begin = self.now.max(self.places[from.0].busy_until);
+        match self.network.send(&self.world.link, &mut self.rng, from, to, bytes, begin) {
+            Fate::Arrives(at) => {
+                let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+                let message = Box::new(message);
+                self.schedule(at, to, What::Deliver { from, connection, bytes, message });
+            }
+            Fate::Breaks => self.hang_up(from, to),
+        }
+    }
+
+    fn deliver(&mut self, place: Place, from: Place, bytes: u32, message: Message) {
+        self.chronicle.arrived(place, Purpose::of(&message), bytes);
+        let id = self.places[from.0].id;
+        if self.places[place.0].behaviours.is_empty() {
+            return self.input(place, Input::Message(id, message));
+        }
+        let heard = self.with_behaviours(place, |behaviours, scene| {
+            behaviours.iter_mut().try_fold(message, |heard, behaviour| behaviour.hears(id, heard, scene))
+        });
+        if let Some(message) = heard {
+            self.input(place, Input::Message(id, message));
+        }
+    }
+
+    fn act(&mut self, place: Place, which: usize) {
+        let every = self.with_behaviours(place, |behaviours, scene| {
+            let behaviour = behaviours.get_mut(which)?;
+            behaviour.acts(scene);
+            behaviour.pace_ms()
+        });
+        if let Some(every) = every {
+            self.schedule(self.now.saturating_add(every.max(1)), place, What::Act(which));
+        }
+    }
+
+    /// Lets the behaviours of a place have their say, and does what they do.
+    fn with_behaviours<T>(
+        &mut self,
+        place: Place,
+        say: impl FnOnce(&mut [Box<dyn Behaviour>], &mut Scene<'_>) -> T,
+    ) -> T {
+        let mut behaviours = std::mem::take(&mut self.places[place.0].behaviours);
+        let neighbours = self.network.neighbours(place);
+        let peers: Vec<PeerId> = neighbours.into_iter().map(|place| self.places[place.0].id).collect();
+        let mut deeds = Vec::new();
+        let mut scene = Scene { now: self.now, peers: &peers, rng: &mut self.rng, deeds: &mut deeds };
+        let said = say(&mut behaviours, &mut scene);
+        self.places[place.0].behaviours = behaviours;
+        for deed in deeds {
+            self.commit_deed(place, deed);
+        }
+        said
+    }
+
+    fn commit_deed(&mut self, place: Place, deed: Deed) {
+        match deed {
+            Deed::Say { after_ms, to, message } => {
+                let what = What::Say { to, message: Box::new(message) };
+                self.schedule(self.now.saturating_add(after_ms), place, what);
+            }
+            Deed::HangUp(peer) => {
+                if let Some(other) = self.place_of(&peer) {
+                    self.hang_up(place, other);
+                }
+            }
+        }
     }
 
     /// Closes a connection: the side that does so learns at once, the other a moment later.
@@ -150,34 +274,12 @@ impl Sim {
         if self.network.close(by, other) {
             let (by_id, other_id) = (self.places[by.0].id, self.places[other.0].id);
             self.after(by, 0, Input::PeerDown(other_id));
-            self.after(other, self.world.link.latency_ms, Input::PeerDown(by_id));
+            self.after(other, self.way_ms(by, other), Input::PeerDown(by_id));
         }
     }
 
-    /// Draws when the miner will be lucky. The wait has no memory, so a new template may draw anew.
-    fn mine(&mut self, place: Place, job: JobId, template: Template) {
-        let work: f64 = template.target.work().value().to_string().parse().expect("a whole number");
-        let home = &mut self.places[place.0];
-        let mean_ms = work * 1000.0 / home.hash_rate;
-        home.mining = Some((job, template));
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let wait = (-(1.0 - self.rng.unit()).ln() * mean_ms).ceil() as u64;
-        self.schedule(self.now.saturating_add(wait), place, What::Solve(job));
-    }
-
-    fn solve(&mut self, place: Place, job: JobId) {
-        let Some((current, template)) = &self.places[place.0].mining else { return };
-        if *current != job {
-            return;
-        }
-        let header = Header::from_bytes(&template.header).expect("a node hands out its own headers");
-        let target = template.target;
-        let mut nonce = self.rng.draw();
-        while !target.is_met_by(&header.with_nonce(nonce).hash()) {
-            nonce = nonce.wrapping_add(1);
-        }
-        self.places[place.0].mining = None;
-        self.input(place, Input::Mined(job, nonce));
+    pub(crate) fn way_ms(&self, a: Place, b: Place) -> u64 {
+        self.world.link.way_ms(self.network.spot(a), self.network.spot(b))
     }
 
     pub(crate) fn after(&mut self, place: Place, millis: u64, input: Input) {
@@ -190,13 +292,9 @@ impl Sim {
         self.queue.push(Reverse(Scheduled { at, order: self.scheduled, place, life, what }));
     }
 
-    fn place_of(&self, peer: &PeerId) -> Option<Place> {
-        self.places.iter().position(|home| home.id == *peer).map(Place)
+    pub(crate) fn place_of(&self, peer: &PeerId) -> Option<Place> {
+        self.residents.get(peer).copied()
     }
-}
-
-pub(crate) fn address(place: Place) -> PeerAddress {
-    PeerAddress::new(format!("/sim/{}", place.0)).expect("a short text")
 }
 
 impl PartialEq for Scheduled {

@@ -15,13 +15,25 @@
 //! assert!(sim.status(bob).height.value() > 0);
 //! ```
 
+mod ask;
+mod behaviour;
+mod chronicle;
 mod disk;
 mod events;
+mod link;
+mod mining;
 mod network;
+mod place;
 mod sim;
 mod trace;
+mod verdicts;
+mod world;
 
+pub use behaviour::{Behaviour, Scene, Tongue};
+pub use chronicle::{Birth, Chronicle, Purpose};
 pub use disk::Disk;
-pub use network::Link;
-pub use sim::{Place, Sim, Tongue, World};
+pub use link::{Access, Latency, Link, MAX_LOSSES, Nat};
+pub use place::Place;
+pub use sim::Sim;
 pub use trace::Trace;
+pub use world::World;

@@ -1,45 +1,26 @@
 //! A world of nodes, and what can be done to it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use tabchain_consensus::ChainSpec;
-use tabchain_node::{
-    Command, CommandError, CommandId, Config, ConnectionKind, Event, Input, JobId, Message, Node, PeerId,
-    PeerInfo, Reason, Reply, Status, Template,
-};
-use tabchain_primitives::{Address, Timestamp};
+use tabchain_node::{Config, ConnectionKind, Input, Node, PeerId, PeerInfo};
+use tabchain_primitives::Timestamp;
 use tabchain_sync::Rng;
 
-use crate::disk::Disk;
-use crate::events::{Scheduled, What, address};
-use crate::network::{Link, Network};
+use crate::behaviour::{Behaviour, Tongue};
+use crate::chronicle::Chronicle;
+use crate::events::{DIAL_FAILS_MS, Scheduled, What};
+use crate::link::Access;
+use crate::network::Network;
+use crate::place::{Home, Place};
 use crate::trace::Trace;
+use crate::verdicts::Verdicts;
+use crate::world::World;
 
-/// Where a node lives. A place keeps its disk and its peer id when the node in it dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place(pub usize);
-
-/// What a simulated world is made of.
-#[derive(Clone, Debug)]
-pub struct World {
-    /// The chain.
-    pub spec: Arc<ChainSpec>,
-    /// All that is random follows from it.
-    pub seed: u64,
-    /// What connections are like.
-    pub link: Link,
-    /// How long a store takes for one operation, in milliseconds.
-    pub disk_ms: u64,
-    /// How long a signature takes to check, in microseconds.
-    pub signature_us: u64,
-    /// Hashes a second of each miner.
-    pub hash_rate: f64,
-}
-
-/// Changes what a node says, or swallows it: how adversaries are made.
-pub type Tongue = Box<dyn FnMut(PeerId, Message) -> Option<Message>>;
+/// One way for the offer, one for the answer, and two to agree on keys: so many ways a dial takes.
+const DIAL_WAYS: u64 = 4;
 
 /// A world of nodes under one virtual clock.
 pub struct Sim {
@@ -48,40 +29,13 @@ pub struct Sim {
     pub(crate) queue: BinaryHeap<Reverse<Scheduled>>,
     pub(crate) scheduled: u64,
     pub(crate) places: Vec<Home>,
+    pub(crate) residents: HashMap<PeerId, Place>,
     pub(crate) network: Network,
     pub(crate) rng: Rng,
     pub(crate) trace: Trace,
+    pub(crate) verdicts: Verdicts,
+    pub(crate) chronicle: Chronicle,
     pub(crate) next_command: u64,
-}
-
-/// A place and who lives there.
-pub(crate) struct Home {
-    pub(crate) spec: Arc<ChainSpec>,
-    pub(crate) id: PeerId,
-    pub(crate) node: Option<Node>,
-    /// Rises with every life of the node; what was meant for an earlier life is dropped.
-    pub(crate) life: u64,
-    pub(crate) disk: Disk,
-    pub(crate) wake: Option<Timestamp>,
-    pub(crate) mining: Option<(JobId, Template)>,
-    pub(crate) hash_rate: f64,
-    /// How far its clock is ahead, in milliseconds.
-    pub(crate) ahead_ms: i64,
-    pub(crate) tongue: Option<Tongue>,
-    pub(crate) events: Vec<Event>,
-    pub(crate) replies: BTreeMap<CommandId, Result<Reply, CommandError>>,
-    pub(crate) dismissed: Vec<(PeerId, Reason)>,
-}
-
-impl World {
-    /// A world on this chain with usual links and disks, in which one miner alone finds blocks at the chain's interval.
-    pub fn new(spec: Arc<ChainSpec>, seed: u64) -> Self {
-        let work = spec.pow_limit().work().value();
-        let work: f64 = work.to_string().parse().expect("a whole number");
-        #[allow(clippy::cast_precision_loss)]
-        let hash_rate = work * 1000.0 / spec.interval_ms() as f64;
-        Self { spec, seed, link: Link::default(), disk_ms: 2, signature_us: 100, hash_rate }
-    }
 }
 
 impl Sim {
@@ -96,9 +50,12 @@ impl Sim {
             queue: BinaryHeap::new(),
             scheduled: 0,
             places: Vec::new(),
+            residents: HashMap::new(),
             network: Network::default(),
             rng: Rng::new(seed),
             trace: Trace::default(),
+            verdicts: Verdicts::default(),
+            chronicle: Chronicle::default(),
             next_command: 0,
         }
     }
@@ -111,22 +68,10 @@ impl Sim {
     /// Opens a new node on a chain of its own.
     pub fn add_node_on(&mut self, spec: Arc<ChainSpec>) -> Place {
         let place = Place(self.places.len());
-        let id = PeerId::new(format!("node-{}", place.0).as_bytes()).expect("a short name");
-        self.places.push(Home {
-            spec,
-            id,
-            node: None,
-            life: 0,
-            disk: Disk::default(),
-            wake: None,
-            mining: None,
-            hash_rate: self.world.hash_rate,
-            ahead_ms: 0,
-            tongue: None,
-            events: Vec::new(),
-            replies: BTreeMap::new(),
-            dismissed: Vec::new(),
-        });
+        let spot = (self.rng.unit(), self.rng.unit());
+        self.network.add(self.world.access, spot);
+        self.residents.insert(place.peer_id(), place);
+        self.places.push(Home::new(place, spec, self.world.hash_rate));
         self.open(place);
         place
     }
@@ -141,11 +86,17 @@ impl Sim {
         let seed = self.rng.draw();
         let home = &mut self.places[place.0];
         home.life += 1;
+        home.since = self.now;
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let mut config = Config::new(Arc::clone(&home.spec), bytes);
         config.identity = Some(home.id);
+        config.limits = self.world.limits;
         home.node = Some(Node::open(config));
+        let paces: Vec<_> = home.behaviours.iter().map(|behaviour| behaviour.pace_ms()).collect();
+        for (which, every) in paces.into_iter().enumerate() {
+            self.pace(place, which, every);
+        }
         self.drain(place);
     }
 
@@ -156,10 +107,17 @@ impl Sim {
         home.life += 1;
         home.wake = None;
         home.mining = None;
+        home.busy_until = Timestamp::ZERO;
+        home.checking_until = 0;
         home.disk.reset();
         for neighbour in self.network.neighbours(place) {
             self.hang_up(place, neighbour);
         }
+    }
+
+    /// Whether a node lives there now.
+    pub fn is_open(&self, place: Place) -> bool {
+        self.places[place.0].node.is_some()
     }
 
     /// Tells each of these places about the others, as a relay would.
@@ -175,23 +133,40 @@ impl Sim {
 
     /// Tells one place about another.
     pub fn find(&mut self, to: Place, about: Place) {
-        let (id, address) = (self.places[about.0].id, address(about));
-        self.input(to, Input::Discovered(id, vec![address]));
+        let id = self.places[about.0].id;
+        self.input(to, Input::Discovered(id, vec![about.address()]));
     }
 
     /// Opens a connection from one place to another.
     pub fn connect(&mut self, from: Place, to: Place) {
-        if self.network.connection(from, to).is_some() {
-            return;
+        if self.network.connection(from, to).is_none() {
+            self.open_connection(from, to, 1);
         }
-        let answers = self.places[to.0].node.is_some();
-        let Some(connection) = answers.then(|| self.network.open(from, to)).flatten() else {
+    }
+
+    /// A node wants a connection.
+    pub(crate) fn dial(&mut self, from: Place, peer: PeerId) {
+        match self.place_of(&peer) {
+            Some(to) if self.network.connection(from, to).is_some() => {}
+            Some(to) => self.open_connection(from, to, DIAL_WAYS),
+            None => {
+                self.chronicle.dialled(false);
+                self.after(from, DIAL_FAILS_MS, Input::PeerDown(peer));
+            }
+        }
+    }
+
+    fn open_connection(&mut self, from: Place, to: Place, ways: u64) {
+        let answers = self.places[to.0].node.is_some() && self.network.meets(from, to);
+        let connection = answers.then(|| self.network.open(from, to)).flatten();
+        self.chronicle.dialled(connection.is_some());
+        let Some(connection) = connection else {
             let id = self.places[to.0].id;
-            return self.after(from, 5_000, Input::PeerDown(id));
+            return self.after(from, DIAL_FAILS_MS, Input::PeerDown(id));
         };
         let info = |outbound, address| PeerInfo { kind: ConnectionKind::Direct, outbound, address };
-        let (ours, theirs) = (info(true, Some(address(to))), info(false, None));
-        let at = self.now.saturating_add(self.world.link.latency_ms);
+        let (ours, theirs) = (info(true, Some(to.address())), info(false, None));
+        let at = self.now.saturating_add(ways * self.way_ms(from, to));
         self.schedule(at, from, What::Up { other: to, connection, info: ours });
         self.schedule(at, to, What::Up { other: from, connection, info: theirs });
     }
@@ -201,13 +176,18 @@ impl Sim {
     pub fn renew_session(&mut self, at: Place, with: Place) {
         let id = self.places[with.0].id;
         self.input(at, Input::PeerDown(id));
-        let address = Some(address(with));
+        let address = Some(with.address());
         self.input(at, Input::PeerUp(id, PeerInfo { kind: ConnectionKind::Direct, outbound: true, address }));
     }
 
     /// Cuts places off from all others; what was on its way between them is lost.
     pub fn cut_off(&mut self, island: &[Place]) {
-        for (a, b) in self.network.cut_off(island.iter().copied().collect::<BTreeSet<_>>()) {
+        self.part(&[island]);
+    }
+
+    /// Parts the world into islands; who is on none of them stays with the others. What was on its way is lost.
+    pub fn part(&mut self, islands: &[&[Place]]) {
+        for (a, b) in self.network.part(islands) {
             let (a_id, b_id) = (self.places[a.0].id, self.places[b.0].id);
             self.input(a, Input::PeerDown(b_id));
             self.input(b, Input::PeerDown(a_id));
@@ -216,12 +196,26 @@ impl Sim {
 
     /// Everybody can reach everybody again.
     pub fn heal(&mut self) {
-        self.network.cut_off(BTreeSet::new());
+        self.part(&[]);
     }
 
     /// Lets a node lie.
     pub fn corrupt(&mut self, place: Place, tongue: Tongue) {
-        self.places[place.0].tongue = Some(tongue);
+        self.behave(place, tongue);
+    }
+
+    /// Gives a node a behaviour, besides those that it has. From now on it is no honest node.
+    pub fn behave(&mut self, place: Place, behaviour: impl Behaviour + 'static) {
+        let every = behaviour.pace_ms();
+        let behaviours = &mut self.places[place.0].behaviours;
+        behaviours.push(Box::new(behaviour));
+        let which = behaviours.len() - 1;
+        self.pace(place, which, every);
+    }
+
+    /// Whether a node does as the protocol says.
+    pub fn is_honest(&self, place: Place) -> bool {
+        self.places[place.0].behaviours.is_empty()
     }
 
     /// Sets a node's clock ahead.
@@ -234,83 +228,14 @@ impl Sim {
         self.places[place.0].hash_rate = hash_rate;
     }
 
-    /// A node's disk.
-    pub fn disk(&mut self, place: Place) -> &mut Disk {
-        &mut self.places[place.0].disk
+    /// Sets how a place is connected. What is open stays open.
+    pub fn set_access(&mut self, place: Place, access: Access) {
+        self.network.set_access(place, access);
     }
 
-    /// A node's peer id.
-    pub fn id(&self, place: Place) -> PeerId {
-        self.places[place.0].id
-    }
-
-    /// The events a node has told so far, in all its lives.
-    pub fn events(&self, place: Place) -> &[Event] {
-        &self.places[place.0].events
-    }
-
-    /// The peers a node has sent away, and why.
-    pub fn dismissed(&self, place: Place) -> &[(PeerId, Reason)] {
-        &self.places[place.0].dismissed
-    }
-
-    /// Bytes that one place has sent to another.
-    pub fn bytes_sent(&self, from: Place, to: Place) -> u64 {
-        self.network.bytes(from, to)
-    }
-
-    /// The virtual clock.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// What happened so far, as a hash.
-    pub fn trace(&self) -> &Trace {
-        &self.trace
-    }
-
-    /// Gives a node a command and runs the world until it is answered.
-    ///
-    /// # Panics
-    /// When there is no answer within a minute.
-    pub fn call(&mut self, place: Place, command: Command) -> Result<Reply, CommandError> {
-        let id = CommandId(self.next_command);
-        self.next_command += 1;
-        self.input(place, Input::Command(id, command));
-        let deadline = self.now.saturating_add(60_000);
-        loop {
-            if let Some(reply) = self.places[place.0].replies.remove(&id) {
-                return reply;
-            }
-            assert!(self.now <= deadline && self.step(), "no answer within a minute");
-        }
-    }
-
-    /// How a node is.
-    ///
-    /// # Panics
-    /// When it is not open.
-    pub fn status(&mut self, place: Place) -> Status {
-        match self.call(place, Command::Status) {
-            Ok(Reply::Status(status)) => *status,
-            other => panic!("a running node tells its status, not {other:?}"),
-        }
-    }
-
-    /// Lets a node mine for an address.
-    ///
-    /// # Panics
-    /// When it is not open.
-    pub fn start_mining(&mut self, place: Place, to: Address) {
-        self.call(place, Command::StartMining { to }).expect("a running node mines when told");
-    }
-
-    /// Lets a node mine no more.
-    ///
-    /// # Panics
-    /// When it is not open.
-    pub fn stop_mining(&mut self, place: Place) {
-        self.call(place, Command::StopMining).expect("a running node stops when told");
+    /// How a place is connected.
+    pub fn access(&self, place: Place) -> Access {
+        self.network.access(place)
     }
 
     /// Runs the world for so many milliseconds.
@@ -332,5 +257,11 @@ impl Sim {
             self.run_for(1_000);
         }
         true
+    }
+
+    fn pace(&mut self, place: Place, which: usize, every: Option<u64>) {
+        if let Some(every) = every {
+            self.schedule(self.now.saturating_add(every.max(1)), place, What::Act(which));
+        }
     }
 }

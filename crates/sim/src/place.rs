@@ -1,0 +1,82 @@
+//! A place: a disk, a line, a clock, and the node that lives there for a while.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tabchain_consensus::ChainSpec;
+use tabchain_node::{
+    CommandError, CommandId, Event, JobId, Node, PeerAddress, PeerId, Reason, Reply, Template,
+};
+use tabchain_primitives::Timestamp;
+
+use crate::behaviour::Behaviour;
+use crate::disk::Disk;
+
+/// Where a node lives. A place keeps its disk and its peer id when the node in it dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(pub usize);
+
+/// A place and who lives there.
+pub(crate) struct Home {
+    pub(crate) spec: Arc<ChainSpec>,
+    pub(crate) id: PeerId,
+    pub(crate) node: Option<Node>,
+    /// Rises with every life of the node; what was meant for an earlier life is dropped.
+    pub(crate) life: u64,
+    /// When this life began.
+    pub(crate) since: Timestamp,
+    pub(crate) disk: Disk,
+    pub(crate) wake: Option<Timestamp>,
+    /// The node hears nothing before.
+    pub(crate) busy_until: Timestamp,
+    /// When the checker of signatures is free, in microseconds.
+    pub(crate) checking_until: u64,
+    pub(crate) mining: Option<(JobId, Template)>,
+    pub(crate) hash_rate: f64,
+    /// How far its clock is ahead, in milliseconds.
+    pub(crate) ahead_ms: i64,
+    pub(crate) behaviours: Vec<Box<dyn Behaviour>>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) replies: BTreeMap<CommandId, Result<Reply, CommandError>>,
+    pub(crate) dismissed: Vec<(PeerId, Reason)>,
+}
+
+impl Place {
+    /// The name of whoever lives here.
+    pub(crate) fn peer_id(self) -> PeerId {
+        PeerId::new(format!("node-{}", self.0).as_bytes()).expect("a short name")
+    }
+
+    /// Where it is dialled.
+    pub(crate) fn address(self) -> PeerAddress {
+        PeerAddress::new(format!("/sim/{}", self.0)).expect("a short text")
+    }
+}
+
+impl Home {
+    pub(crate) fn new(place: Place, spec: Arc<ChainSpec>, hash_rate: f64) -> Self {
+        Self {
+            spec,
+            id: place.peer_id(),
+            node: None,
+            life: 0,
+            since: Timestamp::ZERO,
+            disk: Disk::default(),
+            wake: None,
+            busy_until: Timestamp::ZERO,
+            checking_until: 0,
+            mining: None,
+            hash_rate,
+            ahead_ms: 0,
+            behaviours: Vec::new(),
+            events: Vec::new(),
+            replies: BTreeMap::new(),
+            dismissed: Vec::new(),
+        }
+    }
+
+    /// What time it is by its own clock.
+    pub(crate) fn clock(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millis(now.millis().saturating_add_signed(self.ahead_ms))
+    }
+}
