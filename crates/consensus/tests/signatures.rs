@@ -1,6 +1,7 @@
 //! Signatures at the edges of ZIP-215: single and batch checks give the same verdict.
 
-use ed25519_zebra::{SigningKey, VerificationKeyBytes};
+use chacha20::{ChaCha20Rng, rand_core::SeedableRng};
+use ed25519_zebra::{Signature as ZebraSignature, SigningKey, VerificationKey, VerificationKeyBytes, batch};
 use tabchain_consensus::{SignatureCheck, SignatureChecks, Verdict, verify_batch, verify_each};
 use tabchain_primitives::{PublicKey, Signature, SigningDigest};
 #[cfg(target_family = "wasm")]
@@ -101,6 +102,21 @@ fn small_order_keys_are_valid_under_zip215() {
     forged.digest = SigningDigest::from_bytes([3; 32]);
     all.insert(100, forged);
     assert_eq!(verdict(all), Verdict::Invalid { index: 100 });
+}
+
+/// The published cases of ZIP-215: every pair of small-order encodings as key and R, with s = 0, over "Zcash".
+#[test]
+fn the_196_cases_of_zip215_are_valid_alone_and_together() {
+    let (message, mut together) = (b"Zcash", batch::Verifier::new());
+    for key in small_order_encodings() {
+        for r in small_order_encodings() {
+            let signature = ZebraSignature::from_components(r, [0; 32]);
+            let verified = VerificationKey::try_from(key).and_then(|key| key.verify(&signature, message));
+            assert_eq!(verified, Ok(()), "key {key:02x?}, r {r:02x?}");
+            together.queue((VerificationKeyBytes::from(key), signature, message));
+        }
+    }
+    assert_eq!(together.verify(ChaCha20Rng::from_seed(SEED)), Ok(()));
 }
 
 #[test]
