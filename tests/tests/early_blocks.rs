@@ -1,0 +1,173 @@
+//! Rule B4 seen from a node: a block from ahead of its clock is held, the peer that sent it is as good as any, and the
+//! block is taken in when its time has come, without being sent again.
+
+use tabchain_chain::{
+    Chain,
+    testing::{Key, mine_at, spec},
+};
+use tabchain_consensus::verify_each;
+use tabchain_node::{
+    Command, CommandId, Config, ConnectionKind, Input, Node, Output, PeerInfo, Reason, Reply, Status,
+};
+use tabchain_primitives::{Block, Height, Timestamp, Work};
+use tabchain_sim::Disk;
+use tabchain_sync::{
+    CompactBlock, Hello, LinkMessage, Message, PROTOCOL_VERSION, PeerId, Request, Response, TipClaim,
+};
+
+/// How long after the peers' first words the blocks may come in.
+const TOO_EARLY_BY_MS: u64 = 5_000;
+
+/// A node with its store and its peers; all of them answer at once.
+struct Stage {
+    node: Node,
+    disk: Disk,
+    now: Timestamp,
+    /// When the node wants to be woken.
+    wake: Option<Timestamp>,
+    /// What is answered to whoever asks for headers.
+    headers: Vec<Block>,
+    headers_given: usize,
+    sent_away: Vec<(PeerId, Reason)>,
+    status: Option<Status>,
+}
+
+impl Stage {
+    fn open() -> Self {
+        let mut stage = Self {
+            node: Node::open(Config::new(spec(), [7; 32])),
+            disk: Disk::default(),
+            now: spec().genesis_header().time().saturating_add(1_000),
+            wake: None,
+            headers: Vec::new(),
+            headers_given: 0,
+            sent_away: Vec::new(),
+            status: None,
+        };
+        stage.drain();
+        stage
+    }
+
+    fn give(&mut self, input: Input) {
+        self.node.handle(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.node.poll() {
+            let answer = match output {
+                Output::Load(id, query) => Input::Loaded(id, self.disk.load(&query)),
+                Output::Commit(id, batch) => {
+                    self.disk.commit(batch).expect("it has room");
+                    Input::Committed(id)
+                }
+                Output::Verify(id, checks) => Input::Verified(id, verify_each(&checks)),
+                Output::Send(peer, Message::Request(id, Request::Headers { .. })) => {
+                    self.headers_given += 1;
+                    let headers = self.headers.iter().map(|block| block.header).collect();
+                    Input::Message(peer, Message::Response(id, Response::Headers(headers)))
+                }
+                Output::Disconnect(peer, reason) => {
+                    self.sent_away.push((peer, reason));
+                    Input::PeerDown(peer)
+                }
+                Output::Reply(_, Ok(Reply::Status(status))) => {
+                    self.status = Some(*status);
+                    continue;
+                }
+                Output::WakeAt(at) => {
+                    self.wake = Some(at);
+                    continue;
+                }
+                _ => continue,
+            };
+            self.node.handle(self.now, answer);
+        }
+    }
+
+    /// A peer that stands at the genesis, like the node.
+    fn meet(&mut self, name: &str) -> PeerId {
+        let peer = PeerId::new(name.as_bytes()).expect("a short name");
+        let info = PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None };
+        self.give(Input::PeerUp(peer, info));
+        let genesis = spec().genesis_hash();
+        let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
+        let (version, time) = (PROTOCOL_VERSION, self.now);
+        self.say(peer, LinkMessage::Hello(Hello { version, genesis, tip, time, agent: name.into() }));
+        peer
+    }
+
+    fn say(&mut self, peer: PeerId, words: LinkMessage) {
+        self.give(Input::Message(peer, Message::Link(words)));
+    }
+
+    fn announce(&mut self, peer: PeerId, block: &Block, salt: u64) {
+        self.say(peer, LinkMessage::Block(Box::new(CompactBlock::of(block, salt))));
+    }
+
+    /// How many times a peer may say what nobody asked for, until it is one too many. Its score is nowhere to be read,
+    /// but each point that it has makes this number smaller.
+    fn patience(&mut self, peer: PeerId) -> usize {
+        let noise = (0..1_000).find(|_| {
+            self.say(peer, LinkMessage::Peers(Vec::new()));
+            self.sent_away.contains(&(peer, Reason::Misbehaviour))
+        });
+        noise.expect("it has an end")
+    }
+
+    fn status(&mut self) -> Status {
+        self.give(Input::Command(CommandId(1), Command::Status));
+        self.status.take().expect("an answer at once")
+    }
+
+    /// Blocks on the genesis, each of another miner, that may come in a little later than now.
+    fn early_blocks(&self, count: u64) -> Vec<Block> {
+        let chain = Chain::new(spec());
+        let time = self.now.saturating_add(spec().future_limit_ms() + TOO_EARLY_BY_MS);
+        (0..count).map(|number| mine_at(&chain, Key::new(number).address(), &[], time)).collect()
+    }
+}
+
+#[test]
+fn a_peer_that_sends_early_blocks_a_thousand_times_keeps_its_place_and_its_score() {
+    let mut stage = Stage::open();
+    let (early, other) = (stage.meet("early"), stage.meet("other"));
+    let blocks = stage.early_blocks(40);
+    for salt in 0..25 {
+        for block in &blocks {
+            stage.announce(early, block, salt);
+        }
+    }
+    // The same as an answer: it claims to have one of them, is asked, and gives it.
+    let work = blocks[0].header.target().expand().expect("a target").work();
+    stage.headers = blocks[..1].to_vec();
+    stage.say(early, LinkMessage::Tip(TipClaim { hash: blocks[0].hash(), height: Height::new(1), work }));
+    assert!(stage.headers_given > 0, "the node asked for what was claimed");
+
+    let status = stage.status();
+    assert_eq!((status.height, status.best_height, status.peers), (Height::GENESIS, Height::GENESIS, 2));
+    assert_eq!(stage.sent_away, []);
+    let (patience, usual) = (stage.patience(early), stage.patience(other));
+    assert_eq!(patience, usual, "not one point was counted");
+    assert!(usual > 10, "or else this would show nothing: {usual}");
+}
+
+#[test]
+fn an_early_block_is_adopted_at_the_very_moment_its_time_comes() {
+    let mut stage = Stage::open();
+    let early = stage.meet("early");
+    let block = stage.early_blocks(1).remove(0);
+    for salt in 0..100 {
+        stage.announce(early, &block, salt);
+    }
+    let at = stage.now.saturating_add(TOO_EARLY_BY_MS);
+    stage.now = Timestamp::from_millis(at.millis() - 1);
+    stage.give(Input::Tick);
+    assert_eq!(stage.status().height, Height::GENESIS, "a millisecond too early");
+    assert!(stage.wake.is_some_and(|wake| wake <= at), "and nobody but the clock has to remind it");
+    stage.now = at;
+    stage.give(Input::Tick);
+    let status = stage.status();
+    assert_eq!((status.tip, status.height, status.peers), (block.hash(), Height::new(1), 1));
+    assert_eq!(stage.sent_away, []);
+}
