@@ -2,22 +2,22 @@
 //!
 //! A store may have lost rows or flipped bits. A header that does not hold together is left out, with all that
 //! follows it, as if it had never come; peers have it. The accounts must lead to the checkpoint's state root, or the
-//! chain does not open and has to be replayed from its genesis. They must also own together exactly what there is at
-//! its height: so no snapshot, however much work stands behind it, makes money.
+//! chain does not open and has to be replayed from its genesis.
 
 use std::sync::Arc;
 
 use tabchain_consensus::{
     ChainSpec, hash_meets_target, height_follows_parent, time_is_after_parent, version_is_known,
 };
-use tabchain_primitives::{Account, AccountKey, BlockHash, Header, Height, MAX_BLOCK_TRANSACTIONS};
+use tabchain_primitives::{BlockHash, Header, Height};
 
 use crate::{
-    chain::{Chain, genesis_changes},
+    accounts,
+    chain::Chain,
     error::RestoreError,
+    ground::{Ground, genesis_changes},
     history::History,
-    ledger,
-    state::{Change, Prefix, Row, State, StateChunk, decode_rows},
+    state::{Change, State},
     tree::{Limits, Tree},
 };
 
@@ -60,7 +60,8 @@ impl ChainBuilder {
         sound.is_ok() && !self.tree.is_invalid(parent) && self.tree.insert(header, hash, parent).is_ok()
     }
 
-    /// Notes that a block's body is stored. Ancestors of the checkpoint need not be named. Unknown hashes are ignored.
+    /// Notes that a block's body is stored. The chain stands at its checkpoint whether or not the bodies below it are
+    /// there. Unknown hashes are ignored.
     pub fn body(&mut self, hash: &BlockHash) {
         if let Some(index) = self.tree.find(hash) {
             self.tree.mark_body(index);
@@ -77,27 +78,7 @@ impl ChainBuilder {
     /// The accounts whose keys begin with this byte, as [`Chain::take_dirty_chunks`] gave them. A chunk that is not
     /// given is empty.
     pub fn chunk(&mut self, first_byte: u8, bytes: &[u8]) -> Result<(), RestoreError> {
-        let rows =
-            decode_rows(bytes).map_err(|cause| RestoreError::BrokenChunk { prefix: first_byte, cause })?;
-        let changes: Vec<Change> = rows.iter().map(change_from_nothing).collect();
-        let placed = changes.iter().all(|change| Prefix::byte(first_byte).contains(&change.key))
-            && changes.is_sorted_by(|a, b| a.key < b.key);
-        if !placed {
-            return Err(RestoreError::MisplacedAccount(first_byte));
-        }
-        self.write(&changes)?;
-        self.state.dirty_mut()[usize::from(first_byte)] = false;
-        Ok(())
-    }
-
-    /// The accounts of a chunk that came from a peer and was [verified](StateChunk::verify) against the checkpoint's
-    /// state root. Unlike those from the store they count as changed, to be stored.
-    pub fn state_chunk(&mut self, chunk: &StateChunk) -> Result<(), RestoreError> {
-        let changes: Vec<Change> = chunk.rows().iter().map(change_from_nothing).collect();
-        if !changes.is_sorted_by(|a, b| a.key < b.key) {
-            return Err(RestoreError::MisplacedAccount(chunk.prefix().first_byte()));
-        }
-        self.write(&changes)
+        accounts::restore(&mut self.state, first_byte, bytes)
     }
 
     /// The chain with its tip at the checkpoint. From there [`Chain::next_step`] leads on, to the block it had reached.
@@ -111,15 +92,8 @@ impl ChainBuilder {
             self.state = State::new();
             self.state.write(&genesis_changes(&self.spec), Change::after);
         }
-        let (computed, claimed) = (self.state.root(), header.state_root());
-        if computed != claimed {
-            return Err(RestoreError::StateRoot { computed, claimed });
-        }
-        let expected = ledger::supply_at(&self.spec, header.height());
-        if self.state.supply() != Some(expected) {
-            return Err(RestoreError::Supply { expected });
-        }
-        self.tree.activate(end);
+        accounts::are_those_of(&self.state, &self.spec, &header)?;
+        self.tree.stand_at(end);
         let mut history = History::default();
         for node in self.tree.active() {
             if node.hash == *checkpoint && history.root() != header.history_root() {
@@ -127,24 +101,6 @@ impl ChainBuilder {
             }
             history.push(&node.hash);
         }
-        Ok(Chain { spec: self.spec, tree: self.tree, state: self.state, history })
+        Ok(Chain { spec: self.spec, tree: self.tree, ground: Ground { state: self.state, history } })
     }
-
-    fn write(&mut self, changes: &[Change]) -> Result<(), RestoreError> {
-        // A root proves what the accounts are, not that they came about by the rules: whoever forged it must not be
-        // able to stop a node with a number that no chain reaches.
-        let nonces = changes.iter().map(|change| change.after.nonce);
-        if let Some(nonce) = nonces.max().filter(|nonce| nonce.value() > MAX_TRANSACTIONS) {
-            return Err(RestoreError::ImpossibleNonce { nonce });
-        }
-        self.state.write(changes, Change::after);
-        Ok(())
-    }
-}
-
-/// No chain has more: so many in every block of every height.
-const MAX_TRANSACTIONS: u64 = MAX_BLOCK_TRANSACTIONS as u64 * u32::MAX as u64;
-
-fn change_from_nothing(Row(address, account): &Row) -> Change {
-    Change { key: AccountKey::of(address), address: *address, before: Account::EMPTY, after: *account }
 }

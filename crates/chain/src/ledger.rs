@@ -24,6 +24,20 @@ pub(crate) struct Terms {
     pub(crate) matured: Option<(Address, Amount)>,
 }
 
+impl Terms {
+    /// The terms of a block at a height. `miner_at` tells who made an earlier block of its chain.
+    pub(crate) fn of(
+        spec: &ChainSpec,
+        height: Height,
+        miner: Address,
+        miner_at: impl FnOnce(Height) -> Address,
+    ) -> Self {
+        let matured =
+            spec.matured_height(height).map(|rewarded| (miner_at(rewarded), reward(spec, rewarded)));
+        Self { height, miner, matured }
+    }
+}
+
 /// The accounts that change when these transactions are applied in order, sorted by key.
 pub(crate) fn apply<'a>(
     state: &State,

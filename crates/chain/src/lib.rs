@@ -22,12 +22,16 @@
 //! Memory: about 400 bytes a header with its share of the history, about 165 an account. What peers can make grow is
 //! bounded: headers off the two main chains by [`Limits`], everything else by proof of work and by fees.
 
+mod accounts;
 mod arena;
 mod builder;
 mod chain;
 mod error;
+mod ground;
 mod history;
 mod ledger;
+mod replay;
+mod snapshot;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -38,6 +42,8 @@ pub use builder::ChainBuilder;
 pub use chain::{Chain, Entry, Inserted, MAX_LOCATOR, Status, Step, Tip};
 pub use error::{ConnectError, DisconnectError, InsertError, RestoreError};
 pub use history::HistoryProof;
+pub use replay::Replay;
+pub use snapshot::Snapshot;
 pub use state::{AccountProof, Prefix, ProofError, StateChunk};
 pub use tree::Limits;
 pub use undo::Undo;

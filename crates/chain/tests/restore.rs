@@ -1,9 +1,9 @@
 //! Opening a chain from stored rows, whole and damaged.
 
-use tabchain_chain::{Chain, ChainBuilder, Prefix, RestoreError, StateChunk, Step, testing::*};
+use tabchain_chain::{Chain, ChainBuilder, RestoreError, Step, testing::*};
 use tabchain_primitives::{
-    Account, AccountKey, AccountNonce, Address, Amount, Block, BlockHash, Decode, Encode, Header,
-    HeaderFields, StateRoot,
+    Account, AccountKey, AccountNonce, Address, Amount, Block, BlockHash, Encode, Header, HeaderFields,
+    StateRoot,
 };
 
 /// The rows of a state, by the first byte of their keys.
@@ -96,23 +96,6 @@ fn dirty_rows_are_those_that_changed_and_add_up_over_checkpoints() {
     assert_eq!(stored.open().expect("the rows are whole").tip(), archive.chain.tip());
     archive.chain.mark_dirty(9);
     assert_eq!(archive.chain.take_dirty_chunks().len(), 1);
-}
-
-#[test]
-fn a_chain_opens_from_what_a_peer_serves() {
-    let (serving, stored) = stored(9, 9);
-    let root = serving.chain.tip().header.state_root();
-    let mut builder = stored.builder();
-    for value in 0..16 {
-        let chunk = serving.chain.state_chunk(Prefix::new(4, value).expect("it fits"));
-        let chunk = StateChunk::from_bytes(&chunk.to_bytes()).expect("it was encoded");
-        assert_eq!(chunk.verify(&root), Ok(()));
-        builder.state_chunk(&chunk).expect("it was verified");
-    }
-    let mut joined = Archive::new(builder.build(&stored.checkpoint).expect("the chunks are whole"));
-    assert_eq!(joined.chain.supply(), serving.chain.supply());
-    assert!(!joined.chain.take_dirty_chunks().is_empty(), "all of it is to be stored");
-    joined.extend(Key::new(51).address(), &[]);
 }
 
 /// Opens a chain whose first block claims a state that no rules lead to: all the work is there, and the root is right.

@@ -6,33 +6,33 @@ use tabchain_primitives::{Account, AccountKey, Address, Amount, Height, HistoryR
 use crate::{
     chain::Chain,
     history::HistoryProof,
-    state::{AccountProof, CHUNKS, Prefix, StateChunk, encode_rows},
+    state::{AccountProof, Prefix, StateChunk},
 };
 
 impl Chain {
     /// The account of an address; empty if it has none.
     pub fn account(&self, address: &Address) -> Account {
-        self.state.get(&AccountKey::of(address))
+        self.ground.state.get(&AccountKey::of(address))
     }
 
     /// How many accounts there are.
     pub fn accounts(&self) -> usize {
-        self.state.len()
+        self.ground.state.len()
     }
 
     /// The root over all accounts.
     pub fn state_root(&self) -> StateRoot {
-        self.state.root()
+        self.ground.state.root()
     }
 
     /// The root that the next header commits to: over the hashes of all active blocks.
     pub fn history_root(&self) -> HistoryRoot {
-        self.history.root()
+        self.ground.history.root()
     }
 
     /// The sum of all balances.
     pub fn supply(&self) -> Amount {
-        self.state.supply().expect("a chain spec's supply is below 2^53")
+        self.ground.state.supply().expect("a chain spec's supply is below 2^53")
     }
 
     /// The sum of the rewards that wait to be credited.
@@ -54,29 +54,27 @@ impl Chain {
 
     /// What the tip's state root says about an address.
     pub fn account_proof(&self, address: &Address) -> AccountProof {
-        self.state.prove(&AccountKey::of(address))
+        self.ground.state.prove(&AccountKey::of(address))
     }
 
     /// All accounts under a prefix, to be checked against the tip's state root.
     pub fn state_chunk(&self, prefix: Prefix) -> StateChunk {
-        self.state.chunk(prefix)
+        self.ground.state.chunk(prefix)
     }
 
     /// That the header at `seen_from` (at most one above the tip) commits to the block at a lower height.
     pub fn history_proof(&self, block: Height, seen_from: Height) -> Option<HistoryProof> {
-        self.history.prove(block.value() as usize, seen_from.value() as usize)
+        self.ground.history.prove(block.value() as usize, seen_from.value() as usize)
     }
 
     /// The rows of the state that changed since the last call: first byte of the keys, and a `list` of (address,
     /// account) in the order of their keys. A chain that is new has its genesis' rows to be taken.
     pub fn take_dirty_chunks(&mut self) -> Vec<(u8, Vec<u8>)> {
-        let dirty = std::mem::replace(self.state.dirty_mut(), [false; CHUNKS]);
-        let changed = (0..=u8::MAX).filter(|byte| dirty[usize::from(*byte)]);
-        changed.map(|byte| (byte, encode_rows(&self.state.rows(Prefix::byte(byte))))).collect()
+        self.ground.state.take_dirty_chunks()
     }
 
     /// Notes that a row was not stored after all, to be taken again.
     pub fn mark_dirty(&mut self, first_byte: u8) {
-        self.state.dirty_mut()[usize::from(first_byte)] = true;
+        self.ground.state.dirty_mut()[usize::from(first_byte)] = true;
     }
 }

@@ -17,7 +17,7 @@ impl Chain {
     ) -> Result<Header, ConnectError> {
         let tip = self.tip();
         let height = tip.height.next().ok_or(ConnectError::LastHeight)?;
-        let changes = ledger::apply(&self.state, &self.terms(height, miner), transactions)?;
+        let changes = ledger::apply(&self.ground.state, &self.terms(height, miner), transactions)?;
         Ok(Header::new(HeaderFields {
             version: HEADER_VERSION,
             height,
@@ -25,8 +25,8 @@ impl Chain {
             miner,
             tx_count: u32::try_from(transactions.len()).expect("a block's limit in bytes is far below 2^32"),
             tx_root: MerkleRoot::of_transactions(transactions),
-            state_root: self.state.root_after(&changes),
-            history_root: self.history.root(),
+            state_root: self.ground.state.root_after(&changes),
+            history_root: self.ground.history.root(),
             time: time.max(tip.header.time().saturating_add(1)),
             target: self.next_target(),
             nonce: 0,

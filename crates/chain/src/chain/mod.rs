@@ -13,9 +13,7 @@ use tabchain_consensus::ChainSpec;
 use tabchain_primitives::{BlockHash, Header, Height, Work};
 
 use crate::{
-    history::History,
-    ledger,
-    state::{Change, State},
+    ground::Ground,
     tree::{Limits, Node, Tree},
 };
 
@@ -24,9 +22,8 @@ use crate::{
 pub struct Chain {
     pub(crate) spec: Arc<ChainSpec>,
     pub(crate) tree: Tree,
-    pub(crate) state: State,
-    /// Holds the hashes of all active blocks, the tip's too: its root is what the next header must say.
-    pub(crate) history: History,
+    /// What follows from the active blocks, the tip among them.
+    pub(crate) ground: Ground,
 }
 
 /// What became of a header that was offered.
@@ -92,12 +89,9 @@ impl Chain {
 
     /// The same with other limits.
     pub fn with_limits(spec: Arc<ChainSpec>, limits: Limits) -> Self {
-        let mut state = State::new();
-        state.write(&genesis_changes(&spec), Change::after);
         let tree = Tree::new(spec.genesis().header, limits);
-        let mut history = History::default();
-        history.push(&tree.node(tree.tip()).hash);
-        Self { spec, tree, state, history }
+        let ground = Ground::genesis(&spec);
+        Self { spec, tree, ground }
     }
 
     /// The parameters.
@@ -110,9 +104,4 @@ impl Tip {
     fn of(node: &Node) -> Self {
         Self { hash: node.hash, height: node.header.height(), work: node.work, header: node.header }
     }
-}
-
-/// The accounts of a spec's genesis, as changes to nothing.
-pub(crate) fn genesis_changes(spec: &ChainSpec) -> Vec<Change> {
-    ledger::allocate(spec.allocations().iter().copied())
 }

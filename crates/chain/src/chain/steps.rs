@@ -1,13 +1,12 @@
 //! The steps: bodies that arrive, and the state that follows the best chain of them one block at a time.
 
-use tabchain_consensus::{VerifiedBlock, reward};
-use tabchain_primitives::{Account, Address, BlockHash, Header, Height, HistoryRoot, StateRoot};
+use tabchain_consensus::VerifiedBlock;
+use tabchain_primitives::{Address, BlockHash, Height};
 
 use crate::{
     chain::{Chain, Step},
     error::{ConnectError, DisconnectError},
-    ledger::{self, Terms},
-    state::Change,
+    ledger::Terms,
     tree::Move,
     undo::Undo,
 };
@@ -62,8 +61,8 @@ impl Chain {
         if self.tree.parent(index) != Some(self.tree.tip()) {
             return Err(ConnectError::NotNext(hash));
         }
-        let changes = self.accept(block).inspect_err(|_| self.tree.mark_invalid(index))?;
-        self.history.push(&hash);
+        let terms = self.terms(block.block().header.height(), block.block().header.miner());
+        let changes = self.ground.accept(&terms, block).inspect_err(|_| self.tree.mark_invalid(index))?;
         self.tree.step_forth(index);
         Ok(Undo::new(hash, &changes))
     }
@@ -77,59 +76,15 @@ impl Chain {
         let parent = self.tree.parent(self.tree.tip()).ok_or(DisconnectError::Genesis)?;
         let expected = self.tree.node(parent).header.state_root();
         let damaged = DisconnectError::Damaged(tip.hash);
-        let changes = undo.changes(|key| self.state.get(key)).ok_or(damaged)?;
-        let leads_back = |root| if root == expected { Ok(()) } else { Err(damaged) };
-        self.write_if(&changes, Change::before, Change::after, leads_back)?;
+        let changes = undo.changes(|key| self.ground.state.get(key)).ok_or(damaged)?;
+        self.ground.take_back(&changes, expected).map_err(|_| damaged)?;
         self.tree.step_back();
-        self.history.truncate(self.history.len() - 1);
         Ok(())
-    }
-
-    /// Rules T6 to T8, B11 and B12. Err: the state is as it was.
-    fn accept(&mut self, block: &VerifiedBlock) -> Result<Vec<Change>, ConnectError> {
-        let header = &block.block().header;
-        history_root_is_computed(header, self.history.root())?;
-        let terms = self.terms(header.height(), header.miner());
-        let changes = ledger::apply(&self.state, &terms, &block.block().transactions)?;
-        let root_is_right = |root| state_root_is_computed(header, root);
-        self.write_if(&changes, Change::after, Change::before, root_is_right)?;
-        Ok(changes)
-    }
-
-    /// Writes one side of the changes if the root that it leads to is right; otherwise leaves the other side.
-    fn write_if<E>(
-        &mut self,
-        changes: &[Change],
-        side: fn(&Change) -> Account,
-        other: fn(&Change) -> Account,
-        root_is_right: impl FnOnce(StateRoot) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let dirty = *self.state.dirty_mut();
-        self.state.write(changes, side);
-        root_is_right(self.state.root()).inspect_err(|_| {
-            self.state.write(changes, other);
-            *self.state.dirty_mut() = dirty;
-        })
     }
 
     /// What the accounts need to know of a block on top of the tip.
     pub(super) fn terms(&self, height: Height, miner: Address) -> Terms {
-        let matured = self.spec.matured_height(height).map(|rewarded| {
-            let below = self.tree.active_at(rewarded).expect("a reward matures after its own block");
-            (self.tree.node(below).header.miner(), reward(&self.spec, rewarded))
-        });
-        Terms { height, miner, matured }
+        let rewarded = |height| self.tree.active_at(height).expect("a reward matures after its own block");
+        Terms::of(&self.spec, height, miner, |height| self.tree.node(rewarded(height)).header.miner())
     }
-}
-
-/// Rule B11: `state_root` is the root of the state after the block.
-fn state_root_is_computed(header: &Header, computed: StateRoot) -> Result<(), ConnectError> {
-    let claimed = header.state_root();
-    if claimed == computed { Ok(()) } else { Err(ConnectError::StateRoot { computed, claimed }) }
-}
-
-/// Rule B12: `history_root` is the root of the mountain range over all earlier headers.
-fn history_root_is_computed(header: &Header, computed: HistoryRoot) -> Result<(), ConnectError> {
-    let claimed = header.history_root();
-    if claimed == computed { Ok(()) } else { Err(ConnectError::HistoryRoot { computed, claimed }) }
 }

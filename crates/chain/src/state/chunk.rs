@@ -56,11 +56,6 @@ impl Prefix {
         u32::from(first) >> (Self::MAX_BITS - self.bits) == u32::from(self.value)
     }
 
-    /// The first byte of the lowest key under the prefix.
-    pub(crate) fn first_byte(self) -> u8 {
-        self.first_key().as_bytes()[0]
-    }
-
     pub(super) const fn bits(self) -> usize {
         self.bits as usize
     }
@@ -143,7 +138,7 @@ impl State {
 }
 
 /// A chunk as the store keeps it: a `list` of rows in the order of their keys.
-pub(crate) fn encode_rows(rows: &[Row]) -> Vec<u8> {
+pub(super) fn encode_rows(rows: &[Row]) -> Vec<u8> {
     let mut out = Vec::new();
     write_list(&mut out, rows);
     out

@@ -16,7 +16,9 @@ mod proof;
 pub use chunk::{Prefix, StateChunk};
 pub use proof::{AccountProof, ProofError};
 
-pub(crate) use chunk::{Row, decode_rows, encode_rows};
+pub(crate) use chunk::{Row, decode_rows};
+
+use chunk::encode_rows;
 
 use tabchain_primitives::{Account, AccountKey, Address, Amount, StateRoot, merkle};
 
@@ -125,6 +127,13 @@ impl State {
     /// Which chunks changed since the marks were last taken.
     pub(crate) fn dirty_mut(&mut self) -> &mut [bool; CHUNKS] {
         &mut self.dirty
+    }
+
+    /// The rows that changed since the marks were last taken, as they are stored.
+    pub(crate) fn take_dirty_chunks(&mut self) -> Vec<(u8, Vec<u8>)> {
+        let dirty = std::mem::replace(&mut self.dirty, [false; CHUNKS]);
+        let changed = (0..=u8::MAX).filter(|byte| dirty[usize::from(*byte)]);
+        changed.map(|byte| (byte, encode_rows(&self.rows(Prefix::byte(byte))))).collect()
     }
 
     /// The accounts under a prefix, in the order of their keys.

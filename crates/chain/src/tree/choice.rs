@@ -69,14 +69,20 @@ impl Tree {
         }
     }
 
-    /// The state stands at a block from the start: everything below it was connected once.
-    pub(crate) fn activate(&mut self, end: Index) {
-        let mut path: Vec<Index> = std::iter::successors(Some(end), |index| self.parent(*index)).collect();
-        path.pop();
+    /// The state stands at a block at once: what leads there counts as connected, whether or not the bodies are there.
+    /// Says whether that was no step back.
+    pub(crate) fn stand_at(&mut self, end: Index) -> bool {
+        let before = self.tip();
+        while self.ancestor(end, self.node(self.tip()).header.height()) != Some(self.tip()) {
+            self.step_back();
+        }
+        let tip = self.tip();
+        let path = std::iter::successors(Some(end), |index| self.parent(*index));
+        let path: Vec<Index> = path.take_while(|index| *index != tip).collect();
         for index in path.into_iter().rev() {
-            self.node_mut(index).has_body = true;
             self.step_forth(index);
         }
+        tip == before
     }
 
     /// The state has moved to a child of the tip.
