@@ -78,6 +78,9 @@ fn signed(millis: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_family = "wasm")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     /// The half-life for which aserti3-2d is named, in seconds.
@@ -90,6 +93,93 @@ mod tests {
     /// The compact target after a schedule was missed by so many seconds.
     fn after(reference: Target, seconds_late: i64) -> u32 {
         scale(reference, Exponent::of_ratio(seconds_late, TWO_DAYS)).to_compact().bits()
+    }
+
+    /// The target of a published run, whose anchor is block 1: it began at time 0 and means ten minutes a block.
+    fn of_run(start: u32, height: i64, time: i64) -> u32 {
+        after(compact(start), time - 600 * height)
+    }
+
+    /// Runs 1 to 3 of the published vectors: on schedule nothing changes, at the limit, anywhere, or at one.
+    #[test]
+    fn published_runs_on_schedule() {
+        for start in [0x1d00_ffff, 0x1a2b_3c4d, 0x0101_0000] {
+            for height in 2..=11 {
+                assert_eq!(of_run(start, height, 600 * height), start);
+            }
+        }
+    }
+
+    /// Run 4, as far as a relative exponent can go: each block a half-life late, so that the target doubles from 1.
+    #[test]
+    fn published_run_of_doublings() {
+        let published = [
+            0x0102_0000,
+            0x0104_0000,
+            0x0108_0000,
+            0x0110_0000,
+            0x0120_0000,
+            0x0140_0000,
+            0x0200_8000,
+            0x0201_0000,
+            0x0202_0000,
+            0x0204_0000,
+            0x0208_0000,
+            0x0210_0000,
+            0x0220_0000,
+            0x0240_0000,
+            0x0300_8000,
+            0x0301_0000,
+        ];
+        for (step, expected) in (1..).zip(published) {
+            assert_eq!(of_run(0x0101_0000, 1 + step, 600 + 173_400 * step), expected, "at step {step}");
+        }
+    }
+
+    /// Blocks of run 6: random solve times under a steady hash rate. Height, time, target.
+    #[test]
+    fn published_run_of_random_times() {
+        let published = [
+            (3, 1_310, 0x1802_ad91),
+            (4, 1_327, 0x1802_abf8),
+            (5, 1_739, 0x1802_ab73),
+            (6, 2_219, 0x1802_ab20),
+            (8, 2_746, 0x1802_a94b),
+            (99, 61_973, 0x1802_b60b),
+            (168, 97_176, 0x1802_a505),
+            (200, 125_018, 0x1802_bce8),
+            (305, 195_282, 0x1802_d1a9),
+            (430, 261_956, 0x1802_b9ec),
+            (505, 304_333, 0x1802_b298),
+            (575, 358_636, 0x1802_d597),
+            (620, 378_438, 0x1802_c0ec),
+        ];
+        for (height, time, expected) in published {
+            assert_eq!(of_run(0x1802_aee8, height, time), expected, "at height {height}");
+        }
+    }
+
+    /// Blocks of run 8, as far: random solve times while the hash rate falls away; both sides of each carry.
+    #[test]
+    fn published_run_of_a_falling_hash_rate() {
+        let published = [
+            (9, 7_099, 0x1802_b39c),
+            (22, 33_606, 0x1802_e994),
+            (40, 76_909, 0x1803_514b),
+            (64, 138_133, 0x1804_00bd),
+            (98, 317_896, 0x1807_95e1),
+            (126, 498_904, 0x180e_a828),
+            (156, 739_713, 0x1823_d4b2),
+            (186, 1_073_114, 0x187e_f4ed),
+            (187, 1_078_358, 0x1900_8158),
+            (231, 1_751_314, 0x1906_c238),
+            (257, 2_211_109, 0x1928_27b2),
+            (280, 2_501_718, 0x1979_dde2),
+            (281, 2_529_858, 0x1a00_881c),
+        ];
+        for (height, time, expected) in published {
+            assert_eq!(of_run(0x1802_aee8, height, time), expected, "at height {height}");
+        }
     }
 
     /// Runs 9 and 10 of the published aserti3-2d vectors: ten blocks, each 300 s too early or too late.

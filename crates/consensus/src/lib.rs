@@ -51,3 +51,6 @@ pub use transaction_rules::{
     CheckedTransaction, TransactionError, VerifiedTransaction, balance_covers_total, nonce_is_next,
     transaction_fits_block, transaction_is_not_expired,
 };
+
+#[cfg(all(test, target_family = "wasm"))]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

@@ -24,6 +24,9 @@ pub fn reward(spec: &ChainSpec, height: Height) -> Amount {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_family = "wasm")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     fn at(spec: &ChainSpec, height: u32) -> u64 {
