@@ -1,13 +1,14 @@
 //! What peers send: decoded canonically or not at all, and then judged without a panic.
 
 use tabchain_consensus::{
-    CheckedBlock, CheckedTransaction, SignatureChecks, check_hashed_header, check_header, verify_batch,
-    verify_each,
+    CheckedBlock, CheckedTransaction, SignatureChecks, Verdict, check_hashed_header, check_header,
+    verify_batch, verify_each,
 };
 use tabchain_primitives::{
     Action, Anchor, Block, Decode, Encode, HEADER_BYTES, Header, Height, Timestamp, Transaction,
     codec::write_list,
 };
+use tabchain_sync::book::GoodPeer;
 use tabchain_sync::{
     Body, CompactBlock, Failure, Hello, LinkMessage, MAX_LINK_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
     Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerRecord, Request, RequestId, Response, TipClaim,
@@ -68,6 +69,31 @@ pub(super) fn block(bytes: &[u8]) -> bool {
 
 pub(super) fn signatures(bytes: &[u8]) -> bool {
     canonical::<SignatureChecks>(bytes).inspect(agree).is_some()
+}
+
+/// What a worker says of signatures.
+pub(super) fn verdict(bytes: &[u8]) -> bool {
+    canonical::<Verdict>(bytes).is_some()
+}
+
+pub(super) fn verdicts() -> Vec<Vec<u8>> {
+    [Verdict::AllValid, Verdict::Invalid { index: 0 }, Verdict::Invalid { index: 300 }]
+        .iter()
+        .map(Encode::to_bytes)
+        .collect()
+}
+
+/// A row of the peer book, as a disk gives it back.
+pub(super) fn good_peer(bytes: &[u8]) -> bool {
+    canonical::<GoodPeer>(bytes).is_some()
+}
+
+pub(super) fn good_peers() -> Vec<Vec<u8>> {
+    let address = |text: &str| PeerAddress::new(text).expect("short");
+    let addresses = [vec![], vec![address("/memory/1"), address("/dns4/relay/tcp/443/wss")]];
+    addresses
+        .map(|addresses| GoodPeer { last_good: Timestamp::from_millis(1), addresses }.to_bytes())
+        .to_vec()
 }
 
 /// A batch says what each says.

@@ -22,15 +22,17 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 21] = [
     Target { name: "transaction", run: decoders::transaction, seeds: decoders::transactions },
     Target { name: "header", run: decoders::header, seeds: decoders::headers },
     Target { name: "block", run: decoders::block, seeds: decoders::blocks },
     Target { name: "signatures", run: decoders::signatures, seeds: decoders::signature_lists },
+    Target { name: "verdict", run: decoders::verdict, seeds: decoders::verdicts },
     Target { name: "link", run: decoders::link, seeds: decoders::links },
     Target { name: "request", run: decoders::request, seeds: decoders::requests },
     Target { name: "response", run: decoders::response, seeds: decoders::responses },
     Target { name: "message", run: decoders::message, seeds: decoders::messages },
+    Target { name: "good_peer", run: decoders::good_peer, seeds: decoders::good_peers },
     Target { name: "undo", run: proofs::undo, seeds: proofs::undos },
     Target { name: "state_chunk", run: proofs::state_chunk, seeds: proofs::state_chunks },
     Target { name: "state_rows", run: proofs::state_rows, seeds: proofs::rows },
