@@ -88,7 +88,7 @@ impl Stage {
     /// A peer that stands at the genesis, like the node.
     fn meet(&mut self, name: &str) -> PeerId {
         let peer = PeerId::new(name.as_bytes()).expect("a short name");
-        let info = PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None };
+        let info = PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
         self.give(Input::PeerUp(peer, info));
         let genesis = spec().genesis_hash();
         let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };

@@ -8,7 +8,8 @@
 //! of ours: then ours waits for it. When both circuits are up at once, the smaller id goes on and the other waits. What
 //! slips through nevertheless is two connections, of which the `/webrtc` behaviour closes one.
 //!
-//! Bounds: an entry a dial that is under way, and one a circuit that is open; both end with the swarm's timeouts.
+//! Bounds: an entry a dial that is under way, and one a circuit that is open; both end with the swarm's timeouts. Who
+//! introduced whom is remembered for [`MAX_INTRODUCED`] peers until they are connected.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,6 +23,9 @@ use web_time::Instant;
 /// How long we wait for the dial of a peer that was ahead of ours.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// For so many peers it is remembered who introduced them; when there are more, all is forgotten and only that is lost.
+const MAX_INTRODUCED: usize = 256;
+
 /// Which side asked for a circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -34,6 +38,7 @@ pub(crate) struct Dials {
     local: PeerId,
     wanted: HashMap<PeerId, Wanted>,
     circuits: HashMap<PeerId, HashMap<ConnectionId, Side>>,
+    introduced: HashMap<PeerId, PeerId>,
 }
 
 struct Wanted {
@@ -53,7 +58,7 @@ pub(crate) enum First {
 
 impl Dials {
     pub(crate) fn new(local: PeerId) -> Self {
-        Self { local, wanted: HashMap::new(), circuits: HashMap::new() }
+        Self { local, wanted: HashMap::new(), circuits: HashMap::new(), introduced: HashMap::new() }
     }
 
     /// Begins to dial a peer at its addresses.
@@ -91,6 +96,19 @@ impl Dials {
             }
             Side::Theirs => None,
         }
+    }
+
+    /// A circuit to `peer` goes through `relay`.
+    pub(crate) fn on_introduced(&mut self, peer: PeerId, relay: PeerId) {
+        if self.introduced.len() >= MAX_INTRODUCED {
+            self.introduced.clear();
+        }
+        self.introduced.insert(peer, relay);
+    }
+
+    /// Takes who introduced a peer: its last circuit may be closed by the time it is connected directly.
+    pub(crate) fn take_introducer(&mut self, peer: &PeerId) -> Option<PeerId> {
+        self.introduced.remove(peer)
     }
 
     /// A connection closed; it may have been a circuit.
@@ -198,6 +216,18 @@ mod tests {
         let (between, peer) = (PeerId::random(), PeerId::random());
         let long = parse(&format!("/webrtc/p2p/{between}/p2p-circuit/webrtc/p2p/{peer}"));
         assert_eq!(circuit_of(&long), parse(&format!("/webrtc/p2p/{between}/p2p-circuit/p2p/{peer}")));
+    }
+
+    #[test]
+    fn who_introduced_a_peer_is_known_once_it_is_connected() {
+        let (mut dials, peer, relay) = (Dials::new(PeerId::random()), PeerId::random(), PeerId::random());
+        dials.on_introduced(peer, relay);
+        assert_eq!(dials.take_introducer(&peer), Some(relay));
+        assert_eq!(dials.take_introducer(&peer), None);
+        for _ in 0..2 * MAX_INTRODUCED {
+            dials.on_introduced(PeerId::random(), relay);
+        }
+        assert!(dials.introduced.len() <= MAX_INTRODUCED);
     }
 
     #[test]

@@ -234,7 +234,10 @@ mod tests {
     fn events_come_back_as_they_went() {
         let address = addresses().pop();
         round_trip(&[
-            NetEvent::Up(peer(), PeerInfo { kind: ConnectionKind::Direct, outbound: true, address }),
+            NetEvent::Up(
+                peer(),
+                PeerInfo { kind: ConnectionKind::Direct, outbound: true, address, introducer: Some(peer()) },
+            ),
             NetEvent::Down(peer()),
             NetEvent::DialFailed(peer()),
             NetEvent::Link(peer(), vec![5]),

@@ -307,6 +307,9 @@ impl Net {
             }
             Path::Circuit => {
                 let side = if endpoint.is_dialer() { Side::Ours } else { Side::Theirs };
+                if let Some(relay) = relay_of(endpoint) {
+                    self.dials.on_introduced(peer, relay);
+                }
                 let direct = self.dials.on_circuit(peer, id, side, Instant::now());
                 if let Some(direct) = direct.filter(|_| !self.sessions.contains_key(&peer)) {
                     self.dial_at(peer, vec![direct]);
@@ -415,8 +418,9 @@ impl Net {
         match event {
             link::Event::Up { peer, endpoint } => {
                 self.sessions.insert(peer, Path::of(&endpoint));
+                let introducer = self.dials.take_introducer(&peer);
                 let known_as = self.dials.end(&peer);
-                Some(NetEvent::Up(from_libp2p(&peer)?, peer_info(&endpoint, known_as)))
+                Some(NetEvent::Up(from_libp2p(&peer)?, peer_info(&endpoint, known_as, introducer)))
             }
             link::Event::Down { peer } => {
                 self.sessions.remove(&peer);
@@ -454,8 +458,16 @@ impl Net {
     }
 }
 
+/// The relay that a circuit goes through.
+fn relay_of(endpoint: &ConnectedPoint) -> Option<PeerId> {
+    match endpoint {
+        ConnectedPoint::Dialer { address, .. } => relay_of_circuit(address),
+        ConnectedPoint::Listener { local_addr, .. } => relay_of_circuit(local_addr),
+    }
+}
+
 /// `known_as` is the address that a direct connection was dialled by; its own is good only while there is a circuit.
-fn peer_info(endpoint: &ConnectedPoint, known_as: Option<Multiaddr>) -> PeerInfo {
+fn peer_info(endpoint: &ConnectedPoint, known_as: Option<Multiaddr>, introducer: Option<PeerId>) -> PeerInfo {
     let path = Path::of(endpoint);
     let kind = match path {
         Path::WebRtc => ConnectionKind::Direct,
@@ -469,5 +481,6 @@ fn peer_info(endpoint: &ConnectedPoint, known_as: Option<Multiaddr>) -> PeerInfo
         ConnectedPoint::Listener { .. } => None,
     };
     let address = address.and_then(|address| PeerAddress::new(address.to_string()).ok());
-    PeerInfo { kind, outbound: endpoint.is_dialer(), address }
+    let introducer = introducer.and_then(|introducer| from_libp2p(&introducer));
+    PeerInfo { kind, outbound: endpoint.is_dialer(), address, introducer }
 }

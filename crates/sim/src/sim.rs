@@ -164,7 +164,12 @@ impl Sim {
             let id = self.places[to.0].id;
             return self.after(from, DIAL_FAILS_MS, Input::PeerDown(id));
         };
-        let info = |outbound, address| PeerInfo { kind: ConnectionKind::Direct, outbound, address };
+        let info = |outbound, address| PeerInfo {
+            kind: ConnectionKind::Direct,
+            outbound,
+            address,
+            introducer: None,
+        };
         let (ours, theirs) = (info(true, Some(to.address())), info(false, None));
         let at = self.now.saturating_add(ways * self.way_ms(from, to));
         self.schedule(at, from, What::Up { other: to, connection, info: ours });
@@ -177,7 +182,8 @@ impl Sim {
         let id = self.places[with.0].id;
         self.input(at, Input::PeerDown(id));
         let address = Some(with.address());
-        self.input(at, Input::PeerUp(id, PeerInfo { kind: ConnectionKind::Direct, outbound: true, address }));
+        let info = PeerInfo { kind: ConnectionKind::Direct, outbound: true, address, introducer: None };
+        self.input(at, Input::PeerUp(id, info));
     }
 
     /// Cuts places off from all others; what was on its way between them is lost.

@@ -44,6 +44,9 @@ pub struct PeerInfo {
     pub outbound: bool,
     /// The address it was dialled at, or came from, if there is one worth keeping.
     pub address: Option<PeerAddress>,
+    /// Who carried the signalling for it, if anybody did: a relay, or another peer. All peers behind a relay share its network
+    /// address, so this is what tells apart where peers come from.
+    pub introducer: Option<PeerId>,
 }
 
 /// An id or an address that does not fit its bounds.
@@ -159,9 +162,14 @@ impl Decode for ConnectionKind {
 impl Encode for PeerInfo {
     fn encode(&self, out: &mut Vec<u8>) {
         self.kind.encode(out);
-        out.push(u8::from(self.outbound) | u8::from(self.address.is_some()) << 1);
+        let has_address = u8::from(self.address.is_some()) << 1;
+        let has_introducer = u8::from(self.introducer.is_some()) << 2;
+        out.push(u8::from(self.outbound) | has_address | has_introducer);
         if let Some(address) = &self.address {
             address.encode(out);
+        }
+        if let Some(introducer) = &self.introducer {
+            introducer.encode(out);
         }
     }
 }
@@ -170,10 +178,11 @@ impl Decode for PeerInfo {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let kind = ConnectionKind::decode(r)?;
         let flags = r.u8()?;
-        if flags > 3 {
+        if flags > 7 {
             return Err(DecodeError::UnknownKind { of: "peer information", kind: flags });
         }
         let address = (flags & 2 != 0).then(|| PeerAddress::decode(r)).transpose()?;
-        Ok(Self { kind, outbound: flags & 1 != 0, address })
+        let introducer = (flags & 4 != 0).then(|| PeerId::decode(r)).transpose()?;
+        Ok(Self { kind, outbound: flags & 1 != 0, address, introducer })
     }
 }

@@ -177,7 +177,7 @@ impl World {
         let address = PeerAddress::new(format!("/memory/{who}")).expect("short");
         let kind =
             [ConnectionKind::Direct, ConnectionKind::Relayed, ConnectionKind::Native][usize::from(who % 3)];
-        let info = PeerInfo { kind, outbound: who & 0x40 != 0, address: Some(address) };
+        let info = PeerInfo { kind, outbound: who & 0x40 != 0, address: Some(address), introducer: None };
         self.give(Input::PeerUp(peer(who), info));
     }
 
