@@ -6,9 +6,11 @@
 pub mod door;
 pub mod fuzz;
 
-use tabchain_chain::testing::{Key, spec};
+use tabchain_chain::testing::{Key, spec, units};
 use tabchain_node::{AccountView, Command, Reply};
-use tabchain_primitives::{Address, BlockHash, Height, Transaction};
+use tabchain_primitives::{
+    AccountNonce, Action, Address, Anchor, BlockHash, Height, Transaction, UnsignedTransaction,
+};
 use tabchain_sim::{Place, Sim, World};
 
 /// A world on the chain for tests.
@@ -24,6 +26,14 @@ pub fn address(number: u64) -> Address {
 /// A payment from one numbered key to another, signed.
 pub fn payment(from: u64, nonce: u64, to: u64, units: u64) -> Box<Transaction> {
     Box::new(tabchain_chain::testing::transfer(&spec(), &Key::new(from), nonce, address(to), units, 10_000))
+}
+
+/// The largest anchor there is, from a numbered key, signed.
+pub fn anchor(from: u64, nonce: u64, fee: u64) -> Box<Transaction> {
+    let action = Action::Anchor(Anchor::new("topic", vec![7; 256]).expect("within bounds"));
+    let (key, nonce) = (Key::new(from), AccountNonce::new(nonce));
+    let unsigned = UnsignedTransaction::new(key.public(), nonce, Height::MAX, units(fee), action);
+    Box::new(key.sign(&spec(), unsigned.expect("within bounds")))
 }
 
 /// The tip of each place.

@@ -106,6 +106,71 @@ fn lost_bodies_and_headers_are_fetched_from_peers_again() {
 }
 
 #[test]
+fn pending_payments_are_there_again_after_a_reload() {
+    let (mut sim, node) = miner(8, 10);
+    let peer = sim.add_node();
+    sim.connect(peer, node);
+    sim.stop_mining(node);
+    assert!(sim.run_until(60_000, |sim| agree(sim, &[node, peer])));
+    for nonce in 0..30 {
+        sim.call(peer, Command::SendTransaction(payment(3, nonce, 2, 1_000))).expect("a good payment");
+    }
+    assert!(sim.run_until(10_000, |sim| sim.status(node).mempool == 30), "from a peer");
+    sim.run_for(31_000);
+    let own = payment(4, 0, 2, 1_000);
+    let id = own.id();
+    sim.call(node, Command::SendTransaction(own)).expect("a good payment");
+    sim.run_for(500);
+
+    // Both die at once: nobody else has them.
+    sim.kill(peer);
+    reopen(&mut sim, node);
+    assert!(
+        sim.run_until(5_000, |sim| sim.status(node).mempool == 31),
+        "our own, though just sent, and the rest"
+    );
+    let Ok(Reply::Transaction(Some(_))) = sim.call(node, Command::Transaction(id)) else {
+        panic!("our own is there")
+    };
+
+    // And they reach the other and a block.
+    sim.open(peer);
+    sim.connect(peer, node);
+    assert!(sim.run_until(30_000, |sim| sim.status(peer).mempool == 31));
+    sim.start_mining(node, address(0));
+    assert!(sim.run_until(60_000, |sim| sim.status(node).mempool == 0));
+    assert_eq!(account(&mut sim, node, 4).nonce.value(), 1);
+
+    // What was confirmed is not pending again.
+    sim.stop_mining(node);
+    sim.call(node, Command::Close).expect("everything is written");
+    reopen(&mut sim, node);
+    sim.run_for(5_000);
+    assert_eq!(sim.status(node).mempool, 0);
+}
+
+#[test]
+fn damaged_rows_of_pending_payments_are_checked_like_anybodys() {
+    let (mut sim, node) = miner(9, 10);
+    sim.stop_mining(node);
+    for nonce in 0..20 {
+        sim.call(node, Command::SendTransaction(payment(3, nonce, 2, 1_000))).expect("a good payment");
+    }
+    sim.call(node, Command::Close).expect("everything is written");
+    let size = payment(3, 0, 2, 1_000).size();
+    sim.disk(node).damage(Column::Meta, |key, value| {
+        if key.starts_with(b"pending") {
+            // The last byte of the tenth signature, and the end of the row.
+            value[10 * size - 1] ^= 1;
+            value.truncate(value.len() - 3);
+        }
+    });
+    reopen(&mut sim, node);
+    sim.run_for(5_000);
+    assert_eq!(sim.status(node).mempool, 18, "all but the tenth and the last");
+}
+
+#[test]
 fn a_full_disk_stops_the_node_from_writing_and_loses_nothing() {
     let (mut sim, node) = miner(5, 20);
     sim.disk(node).set_quota(20_000);

@@ -121,6 +121,11 @@ impl CheckedTransaction {
 }
 
 impl VerifiedTransaction {
+    /// The same, without what is known of its signature.
+    pub const fn as_checked(&self) -> &CheckedTransaction {
+        &self.0
+    }
+
     /// The transaction.
     pub const fn transaction(&self) -> &Transaction {
         self.0.transaction()

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tabchain_consensus::{TransactionError, VerifiedTransaction, nonce_is_next, transaction_is_not_expired};
+use tabchain_consensus::{
+    CheckedTransaction, TransactionError, VerifiedTransaction, nonce_is_next, transaction_is_not_expired,
+};
 use tabchain_primitives::{Account, AccountNonce, Address, Amount, Block, Height, Transaction, TxId};
 
 use crate::{
@@ -51,6 +53,17 @@ pub struct Admitted {
     pub replaced: Option<TxId>,
     /// Those that went to make room for it.
     pub evicted: Vec<TxId>,
+}
+
+/// The place that a transaction would get.
+struct Admission {
+    sender: Address,
+    account: Account,
+    standing: Standing,
+    /// Whose place it takes, and how many bytes that frees.
+    replaced: Option<(TxId, usize)>,
+    /// Who goes to make room.
+    room: Vec<(Address, AccountNonce)>,
 }
 
 /// Transactions that wait for a block. See the [crate documentation](crate).
@@ -131,6 +144,33 @@ impl Mempool {
         self.queues.get(address).map_or(nonce, |queue| queue.next_nonce(nonce))
     }
 
+    /// Whether a transaction is here and held behind a gap.
+    pub fn is_held(&self, id: &TxId) -> bool {
+        let entry = self.ids.get(id).and_then(|(sender, nonce)| self.queues.get(sender)?.get(*nonce));
+        entry.is_some_and(|entry| !entry.standing().ready)
+    }
+
+    /// Drops a transaction that is held; false when it is not.
+    pub fn forget_held(&mut self, id: &TxId) -> bool {
+        if !self.is_held(id) {
+            return false;
+        }
+        let (sender, nonce) = self.ids[id];
+        self.drop_entry(sender, nonce, Dropped::Evicted);
+        true
+    }
+
+    /// Looks, before a signature is checked, whether [`insert`](Self::insert) would let a transaction in, and whether it would be held.
+    pub fn consider(
+        &mut self,
+        transaction: &CheckedTransaction,
+        view: &dyn AccountView,
+        next: Height,
+    ) -> Result<bool, AdmitError> {
+        let entry = Entry::checked(transaction, self.arrivals);
+        self.admission(&entry, view, next).map(|admission| !admission.standing.ready)
+    }
+
     /// Lets a transaction in that could be in the block at height `next`, or later behind others of its sender.
     pub fn insert(
         &mut self,
@@ -138,18 +178,8 @@ impl Mempool {
         view: &dyn AccountView,
         next: Height,
     ) -> Result<Admitted, AdmitError> {
-        if self.contains(&transaction.id()) {
-            return Err(AdmitError::Known);
-        }
-        transaction_is_not_expired(transaction.transaction(), next)?;
         let entry = Entry::verified(transaction, self.arrivals);
-        fee_is_high_enough(&entry, self.limits.min_fee_rate)?;
-        let sender = entry.sender();
-        let account = view.account(&sender);
-        self.change(sender, |queue| queue.set_base(account.nonce));
-        let (standing, replaced) = self.place_for(sender, &entry, &account)?;
-        let room = self.room_for(&entry, sender, standing, replaced.map_or(0, |(_, bytes)| bytes))?;
-
+        let Admission { sender, account, standing, replaced, room } = self.admission(&entry, view, next)?;
         self.arrivals += 1;
         if replaced.is_some() {
             self.remove(sender, entry.nonce());
@@ -217,6 +247,26 @@ impl Mempool {
         self.expire(next);
         self.keep_within_limits();
         std::mem::take(&mut self.dropped)
+    }
+
+    /// Whether there is a place for a transaction, and who gives way.
+    fn admission(
+        &mut self,
+        entry: &Entry,
+        view: &dyn AccountView,
+        next: Height,
+    ) -> Result<Admission, AdmitError> {
+        if self.contains(&entry.id) {
+            return Err(AdmitError::Known);
+        }
+        transaction_is_not_expired(&entry.transaction, next)?;
+        fee_is_high_enough(entry, self.limits.min_fee_rate)?;
+        let sender = entry.sender();
+        let account = view.account(&sender);
+        self.change(sender, |queue| queue.set_base(account.nonce));
+        let (standing, replaced) = self.place_for(sender, entry, &account)?;
+        let room = self.room_for(entry, sender, standing, replaced.map_or(0, |(_, bytes)| bytes))?;
+        Ok(Admission { sender, account, standing, replaced, room })
     }
 
     /// What its sender's other transactions leave for it: its standing, and the one whose nonce it has.

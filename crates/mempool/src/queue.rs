@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use tabchain_consensus::VerifiedTransaction;
+use tabchain_consensus::{CheckedTransaction, VerifiedTransaction};
 use tabchain_primitives::{AccountNonce, Address, Transaction, TxId};
 
 use crate::fee::FeeRate;
@@ -46,6 +46,11 @@ impl Entry {
     pub(crate) fn verified(transaction: VerifiedTransaction, arrival: u64) -> Self {
         let (id, bytes) = (transaction.id(), transaction.size());
         Self::new(transaction.into_transaction(), id, bytes, arrival)
+    }
+
+    /// A transaction whose signature may yet turn out to be wrong.
+    pub(crate) fn checked(transaction: &CheckedTransaction, arrival: u64) -> Self {
+        Self::new(transaction.transaction().clone(), transaction.id(), transaction.size(), arrival)
     }
 
     /// A transaction of a block, whose signature was checked with it.

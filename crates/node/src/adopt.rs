@@ -247,6 +247,7 @@ impl Node {
             self.ready = true;
             self.moved = Moved::default();
             self.event(Event::Ready);
+            self.restore_pending();
         }
     }
 

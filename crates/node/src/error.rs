@@ -102,6 +102,15 @@ pub enum Reason {
     /// It sent what no honest node sends, or kept failing.
     #[error("misbehaviour")]
     Misbehaviour,
+    /// It was dialled only to see whether it is there, and it is.
+    #[error("only felt for")]
+    Felt,
+    /// Others were of more use.
+    #[error("replaced by a more useful peer")]
+    Replaced,
+    /// It let too much stall.
+    #[error("too slow")]
+    TooSlow,
     /// The node is closing.
     #[error("closing")]
     Closing,

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use tabchain_chain::{InsertError, Inserted};
 use tabchain_primitives::{BlockHash, Header, Transaction, TxId};
+use tabchain_sync::book::Regard;
 use tabchain_sync::compact::Reconstruction;
 use tabchain_sync::message::MAX_HEADERS;
 use tabchain_sync::score::Fault;
@@ -15,9 +16,11 @@ use tabchain_sync::{Body, Failure, Message, PeerId, Request, RequestId, Response
 use crate::adopt::Source;
 use crate::node::Node;
 use crate::verify::Job;
-use crate::{Output, rows};
+use crate::{Output, Reason, rows};
 
 const PATIENCE_MS: u64 = 8_000;
+/// A tick that comes so late says that the tab was asleep.
+const SLEPT_MS: u64 = 5_000;
 /// A peer that did not answer is asked for headers again after so long.
 const RETRY_MS: u64 = 30_000;
 const MAX_REBUILDING: usize = 16;
@@ -90,9 +93,22 @@ impl Node {
     }
 
     pub(crate) fn expire_requests(&mut self) {
+        // When a deadline is long past, it was this node that slept.
+        let slept = self.requests.deadline().is_some_and(|at| self.now.since(at) >= SLEPT_MS);
         for (peer, asked) in self.requests.expire(self.now) {
             self.unanswered(&peer, asked);
-            self.blame(&peer, Fault::Stalled);
+            if !slept {
+                self.blame(&peer, Fault::Stalled);
+                self.replace_if_hopeless(&peer);
+            }
+        }
+    }
+
+    /// A peer that gives no bodies is let go for another, if there is another.
+    fn replace_if_hopeless(&mut self, peer: &PeerId) {
+        if self.bodies.is_hopeless(peer) && self.greeted().count() > 1 {
+            self.dislike(*peer, Regard::Discouraged);
+            self.disconnect(peer, Reason::TooSlow);
         }
     }
 
@@ -102,10 +118,7 @@ impl Node {
             Asked::Headers => self.headers.wait(peer, self.now.saturating_add(RETRY_MS)),
             Asked::Bodies(hashes) => self.bodies.failed(peer, &hashes),
             Asked::BlockTransactions(hash, _) => self.bodies.release(&hash),
-            Asked::Transactions(ids) => {
-                let instead = self.relay.failed(peer, &ids);
-                self.ask_others(instead);
-            }
+            Asked::Transactions(ids) => self.relay.failed(peer, &ids),
         }
     }
 
@@ -121,10 +134,16 @@ impl Node {
 
     pub(crate) fn response(&mut self, peer: PeerId, id: RequestId, response: Response) {
         // An answer to nothing is one that came too late.
-        let Some((asked, _)) = self.requests.close(&peer, id) else { return };
+        let Some((asked, since)) = self.requests.close(&peer, id) else { return };
+        let millis = self.now.since(since);
+        if !matches!(asked, Asked::Bodies(_)) {
+            self.note_answer(&peer, millis);
+        }
         match (asked, response) {
             (Asked::Headers, Response::Headers(headers)) => self.headers_came(peer, &headers),
-            (Asked::Bodies(hashes), Response::Bodies(bodies)) => self.bodies_came(peer, &hashes, bodies),
+            (Asked::Bodies(hashes), Response::Bodies(bodies)) => {
+                self.bodies_came(peer, &hashes, bodies, millis)
+            }
             (Asked::BlockTransactions(hash, block), Response::BlockTransactions(transactions)) => {
                 self.block_transactions_came(peer, hash, *block, transactions);
             }
@@ -155,20 +174,21 @@ impl Node {
         true
     }
 
-    pub(crate) fn ask_for_transactions(&mut self, peer: PeerId, ids: Vec<TxId>) {
-        if ids.is_empty() {
+    /// Asks for transactions that were announced, as far as there is room to check them.
+    pub(crate) fn ask_for_transactions(&mut self) {
+        if !self.has_room_to_verify() {
             return;
         }
-        if self.requests.may_ask(&peer) {
+        let (requests, mempool, verifying) = (&self.requests, &self.mempool, &self.verifying);
+        let have = |id: &TxId| mempool.contains(id) || verifying.contains(id);
+        for (peer, ids) in self.relay.questions(|peer| requests.may_ask(peer), have) {
             self.ask(peer, Request::Transactions(ids.clone()), Asked::Transactions(ids), PATIENCE_MS);
-        } else {
-            // Whoever else has them is not asked at once, so that a busy moment does not spread.
-            let _ = self.relay.failed(&peer, &ids);
         }
     }
 
     fn headers_came(&mut self, peer: PeerId, headers: &[Header]) {
         let mut last = None;
+        let best = self.chain.best_header().work;
         for header in headers {
             let hash = header.hash();
             match self.insert_header(*header, &hash) {
@@ -182,15 +202,19 @@ impl Node {
                 }
             }
         }
+        if self.chain.best_header().work > best {
+            self.note_first_with_block(&peer);
+        }
         let more = last.filter(|_| headers.len() == MAX_HEADERS);
         let chain = &self.chain;
         self.headers.answered(&peer, more, |hash| chain.contains(hash));
     }
 
-    fn bodies_came(&mut self, peer: PeerId, asked: &[BlockHash], bodies: Vec<Body>) {
+    fn bodies_came(&mut self, peer: PeerId, asked: &[BlockHash], bodies: Vec<Body>, millis: u64) {
         let asked_for: BTreeSet<_> = asked.iter().copied().collect();
         let given: BTreeSet<_> = bodies.iter().map(|body| body.hash).collect();
-        self.bodies.answered(&peer, asked, &given);
+        let bytes = bodies.iter().map(|body| body.bytes.len()).sum();
+        self.bodies.answered(&peer, asked, &given, bytes, millis);
         if given.len() != bodies.len() || !given.is_subset(&asked_for) {
             return self.blame(&peer, Fault::Dishonest);
         }
@@ -228,16 +252,14 @@ impl Node {
     fn transactions_came(&mut self, peer: PeerId, asked: &[TxId], transactions: Vec<Transaction>) {
         let ids: Vec<_> = transactions.iter().map(Transaction::id).collect();
         let given: BTreeSet<_> = ids.iter().copied().collect();
-        let instead = self.relay.answered(&peer, asked, &given);
-        self.ask_others(instead);
+        self.relay.answered(&peer, asked, &given);
         if given.len() != ids.len() || !ids.iter().all(|id| asked.contains(id)) {
             return self.blame(&peer, Fault::Noise);
         }
         let mut checked = Vec::new();
-        for (transaction, id) in transactions.into_iter().zip(ids) {
-            match self.check_relayed(transaction) {
-                Ok(Some(transaction)) => checked.push(transaction),
-                Ok(None) => self.relay.refuse(id),
+        for transaction in transactions {
+            match self.check_relayed(&peer, transaction) {
+                Ok(transaction) => checked.extend(transaction),
                 Err(id) => {
                     self.relay.refuse(id);
                     self.blame(&peer, Fault::InvalidTransaction);
@@ -246,12 +268,6 @@ impl Node {
         }
         if !checked.is_empty() && self.has_room_to_verify() {
             self.verify(Job::Relayed { checked, peer });
-        }
-    }
-
-    fn ask_others(&mut self, instead: std::collections::BTreeMap<PeerId, Vec<TxId>>) {
-        for (peer, ids) in instead {
-            self.ask_for_transactions(peer, ids);
         }
     }
 }

@@ -68,7 +68,11 @@ impl Node {
 
     fn block_announced(&mut self, peer: PeerId, block: CompactBlock) {
         let hash = block.header.hash();
-        match self.insert_header(block.header, &hash) {
+        let inserted = self.insert_header(block.header, &hash);
+        if matches!(inserted, Ok(Inserted::New)) {
+            self.note_first_with_block(&peer);
+        }
+        match inserted {
             Ok(Inserted::New | Inserted::Known) => {
                 self.note_block_of(peer, hash);
                 self.rebuild_block(peer, block, hash);
@@ -141,16 +145,20 @@ impl Node {
             return self.tell_tip(tip);
         };
         let salt = self.rng.draw();
-        let compact: Vec<_> =
-            blocks.into_iter().map(|block| (block.hash(), CompactBlock::of(block.block(), salt))).collect();
-        let peers: Vec<PeerId> = self.greeted().map(|(id, _)| *id).collect();
-        for peer in peers {
-            for (hash, block) in &compact {
-                let new = self.peers.get_mut(&peer).is_some_and(|peer| peer.knows.insert(*hash));
-                if new {
-                    self.say(&peer, LinkMessage::Block(Box::new(block.clone())));
+        let mut frames = Vec::new();
+        for block in blocks {
+            let (ids, hash) = (block.ids(), block.hash());
+            let compact = CompactBlock::with_ids(block.block(), ids, salt);
+            for (peer, known) in self.peers.iter_mut().filter(|(_, known)| known.hello.is_some()) {
+                if known.knows.insert(hash) {
+                    // Whoever neither told of a transaction nor was told of it, most likely lacks it.
+                    let lacks = |id: &TxId| !self.relay.knows(peer, id);
+                    frames.push((*peer, compact.for_receiver(block.block(), ids, lacks)));
                 }
             }
+        }
+        for (peer, block) in frames {
+            self.say(&peer, LinkMessage::Block(Box::new(block)));
         }
     }
 
@@ -167,12 +175,11 @@ impl Node {
 
     fn transactions_announced(&mut self, peer: PeerId, ids: &[TxId]) {
         // Far from the tip nothing could be said about them; they are asked for once it is reached.
-        if self.is_catching_up() || !self.has_room_to_verify() {
+        if self.is_catching_up() {
             return;
         }
         let mempool = &self.mempool;
-        let wanted = self.relay.announced(peer, ids, |id| mempool.contains(id));
-        self.ask_for_transactions(peer, wanted);
+        self.relay.announced(peer, ids, |id| mempool.contains(id));
     }
 
     fn transactions_asked(&mut self, peer: PeerId) {

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use tabchain_chain::Chain;
 use tabchain_mempool::Mempool;
-use tabchain_primitives::{BlockHash, Timestamp};
+use tabchain_primitives::{BlockHash, Timestamp, TxId};
 use tabchain_records::{Query, Rows, StoreError};
 use tabchain_sync::bodies::BodyDownload;
 use tabchain_sync::book::PeerBook;
 use tabchain_sync::early::EarlyBlocks;
 use tabchain_sync::headers::HeaderSync;
+use tabchain_sync::held::HeldShares;
 use tabchain_sync::requests::Requests;
 use tabchain_sync::transactions::TransactionRelay;
 use tabchain_sync::{PeerId, Rng};
 
 use crate::adopt::Moved;
 use crate::blocks::BlockCache;
+use crate::dial::Dialling;
 use crate::disk::Disk;
 use crate::fetch::Asked;
 use crate::link::Told;
@@ -24,6 +26,7 @@ use crate::mining::Mining;
 use crate::notice::Notices;
 use crate::open::{Opening, Part};
 use crate::peers::Peer;
+use crate::pending::Pending;
 use crate::query::{Lookup, QueryId};
 use crate::serve::{Serving, ServingId};
 use crate::verify::Job;
@@ -44,6 +47,7 @@ pub struct Node {
     pub(crate) mempool: Mempool,
     pub(crate) blocks: BlockCache,
     pub(crate) moved: Moved,
+    pub(crate) pending: Pending,
     /// The steps of the last run are repeated, or there were none.
     pub(crate) ready: bool,
     pub(crate) tip_since: Timestamp,
@@ -56,15 +60,20 @@ pub struct Node {
     pub(crate) blocks_since_checkpoint: u32,
 
     pub(crate) jobs: BTreeMap<JobId, Job>,
+    /// Peers' transactions among them.
+    pub(crate) verifying: BTreeSet<TxId>,
     next_job: u64,
 
     pub(crate) peers: BTreeMap<PeerId, Peer>,
-    pub(crate) dialling: BTreeMap<PeerId, Timestamp>,
+    pub(crate) dialling: Dialling,
+    /// Keeps others from knowing whose place is protected.
+    pub(crate) place_salt: u64,
     pub(crate) book: PeerBook,
     pub(crate) requests: Requests<Asked>,
     pub(crate) headers: HeaderSync,
     pub(crate) bodies: BodyDownload,
     pub(crate) relay: TransactionRelay,
+    pub(crate) held: HeldShares,
     pub(crate) early: EarlyBlocks,
     pub(crate) told: Told,
     pub(crate) serving: BTreeMap<ServingId, Serving>,
@@ -109,6 +118,7 @@ impl Node {
             mempool: Mempool::new(tabchain_mempool::Limits::default()),
             blocks: BlockCache::new(config.limits.block_bytes),
             moved: Moved::default(),
+            pending: Pending::default(),
             ready: false,
             tip_since: Timestamp::ZERO,
             disk: Disk::default(),
@@ -117,14 +127,17 @@ impl Node {
             reading: BTreeSet::new(),
             blocks_since_checkpoint: 0,
             jobs: BTreeMap::new(),
+            verifying: BTreeSet::new(),
             next_job: 0,
             peers: BTreeMap::new(),
-            dialling: BTreeMap::new(),
+            dialling: Dialling::default(),
+            place_salt: 0,
             book: PeerBook::default(),
             requests: Requests::default(),
             headers: HeaderSync::default(),
             bodies: BodyDownload::default(),
             relay: TransactionRelay::default(),
+            held: HeldShares::default(),
             early: EarlyBlocks::default(),
             told: Told::default(),
             serving: BTreeMap::new(),
@@ -136,6 +149,7 @@ impl Node {
             notices: Notices::default(),
             config,
         };
+        node.place_salt = node.rng.draw();
         node.begin_opening(false);
         node
     }
@@ -205,9 +219,11 @@ impl Node {
         }
         self.ask_for_headers();
         self.ask_for_bodies();
+        self.ask_for_transactions();
         self.watch_peers();
         self.dial();
         self.tell_transactions();
+        self.store_pending();
         self.refresh_mining();
         self.notice();
     }
@@ -328,7 +344,9 @@ impl Node {
             self.headers.next_try(self.now),
             self.disk.deadline(),
             self.next_peer_moment(),
+            self.next_dial_moment(),
             self.next_relay_moment(),
+            self.next_pending_moment(),
             self.next_mining_moment(),
             self.next_notice_moment(),
         ]

@@ -116,6 +116,7 @@ impl Node {
             return;
         }
         self.chain = opening.chain(&self.config.spec);
+        self.pending.restore(opening.meta.get(rows::OWN_PENDING), opening.meta.get(rows::PENDING));
         if opening.rebuild {
             // Chunks from another life must not mix with those of the next checkpoint.
             self.disk.clear(Column::State);
@@ -136,10 +137,12 @@ impl Node {
 
     fn restore_peers(&mut self, rows: &Rows) {
         for (key, value) in &rows.0 {
-            if let (Ok(id), Ok(good)) = (PeerId::new(key), GoodPeer::from_bytes(value)) {
-                self.book.remember(id, good);
+            match (PeerId::new(key), GoodPeer::from_bytes(value)) {
+                (Ok(id), Ok(good)) => self.book.remember(id, good),
+                _ => self.disk.delete(Column::Peers, key.as_slice()),
             }
         }
+        self.erase_forgotten();
     }
 }
 

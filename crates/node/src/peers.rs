@@ -1,14 +1,16 @@
-//! Connections: who comes, who goes, who is dialled, and who is sent away.
+//! Connections: who comes, who goes, and who is sent away.
 //!
-//! Bounds: [`Limits::peers`](crate::Limits) connections, of which [`Limits::outbound`](crate::Limits) are opened by the node itself;
-//! [`MAX_DIALS`] dials at once; a peer's remembered blocks up to [`MAX_KNOWN_BLOCKS`].
+//! Bounds: [`Limits::peers`](crate::Limits) connections. [`Limits::outbound`](crate::Limits) of them are kept for those that the node opens itself,
+//! and one for who is only felt for or looked for; a newcomer above the rest gets a place if another can be let go. A
+//! peer's remembered blocks up to [`MAX_KNOWN_BLOCKS`].
 
 use tabchain_primitives::codec::Encode;
 use tabchain_primitives::{BlockHash, Height, Timestamp};
 use tabchain_records::Column;
-use tabchain_sync::book::Source;
+use tabchain_sync::book::{Regard, Source};
+use tabchain_sync::eviction::{Candidate, whom_to_let_go};
 use tabchain_sync::message::MAX_PEERS_TOLD;
-use tabchain_sync::score::{Fault, Score};
+use tabchain_sync::score::{DISCOURAGED, Fault, Score};
 use tabchain_sync::{
     Hello, LinkMessage, Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerInfo, PeerRecord, RecentSet,
     TipClaim,
@@ -17,9 +19,7 @@ use tabchain_sync::{
 use crate::node::Node;
 use crate::{Event, Output, PeerChange, PeerStatus, Reason};
 
-const MAX_DIALS: usize = 4;
-const MAX_KNOWN_BLOCKS: usize = 128;
-const DIAL_PATIENCE_MS: u64 = 45_000;
+pub(crate) const MAX_KNOWN_BLOCKS: usize = 128;
 /// A peer may say hello again, and is answered, at most so often.
 const GREET_AGAIN_MS: u64 = 5_000;
 const HELLO_PATIENCE_MS: u64 = 15_000;
@@ -39,13 +39,39 @@ pub(crate) struct Peer {
     score: Score,
     /// Blocks that it has told of, or been told of.
     pub(crate) knows: RecentSet<BlockHash>,
-    asked_for_peers: bool,
+    pub(crate) origin: Origin,
+    pub(crate) merits: Merits,
+    /// Whether it owes us an answer.
+    pub(crate) asked_for_peers: bool,
+    pub(crate) asked_peers_at: Option<Timestamp>,
     told_peers_at: Option<Timestamp>,
     /// The height that was told to our own side, and when.
     told_height: Height,
     told_at: Timestamp,
     pub(crate) told_transactions: bool,
     pub(crate) asked_for_transactions: bool,
+}
+
+/// How a connection came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The peer opened it, or somebody on our side who does not ask the node.
+    Other,
+    /// The node chose to dial.
+    Chosen,
+    /// The node dialled only to see whether the peer is there.
+    Feeler,
+}
+
+/// What speaks for a peer when places are short.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Merits {
+    /// Its quickest answer, in milliseconds.
+    pub(crate) answers_in: Option<u64>,
+    /// When it was last first with a block, or with headers that lead on.
+    pub(crate) last_block: Option<Timestamp>,
+    /// When it was last first with a transaction that was good.
+    pub(crate) last_transaction: Option<Timestamp>,
 }
 
 impl Peer {
@@ -57,7 +83,10 @@ impl Peer {
             ahead: 0,
             score: Score::default(),
             knows: RecentSet::new(MAX_KNOWN_BLOCKS),
+            origin: Origin::Other,
+            merits: Merits::default(),
             asked_for_peers: false,
+            asked_peers_at: None,
             told_peers_at: None,
             told_height: Height::GENESIS,
             told_at: since,
@@ -74,20 +103,51 @@ impl Peer {
 
 impl Node {
     pub(crate) fn peer_up(&mut self, id: PeerId, info: PeerInfo) {
-        self.dialling.remove(&id);
+        let dial = self.dialling.end(&id).filter(|_| info.outbound);
+        let origin = dial.map_or(Origin::Other, |dial| dial.origin);
         self.peer_gone(&id);
         if self.config.identity == Some(id) {
             return self.emit(Output::Disconnect(id, Reason::Itself));
         }
-        if self.peers.len() >= self.config.limits.peers {
+        if !self.make_place(info.outbound) {
             return self.emit(Output::Disconnect(id, Reason::TooManyPeers));
         }
-        self.peers.insert(id, Peer::new(info, self.now));
+        self.peers.insert(id, Peer { origin, ..Peer::new(info, self.now) });
         self.greet(&id);
     }
 
+    /// Makes sure that there is a place, if need be by letting one go that came to us; false when there is none.
+    fn make_place(&mut self, outbound: bool) -> bool {
+        let limits = self.config.limits;
+        let came = self.peers.values().filter(|peer| !peer.info.outbound).count();
+        // The node's own choice of peers is not for others to fill up.
+        let may_come = limits.peers.saturating_sub(limits.outbound + 1).max(1);
+        if self.peers.len() < limits.peers && (outbound || came < may_come) {
+            return true;
+        }
+        let inbound = self.peers.iter().filter(|(_, peer)| !peer.info.outbound);
+        let candidates = inbound.map(|(id, peer)| self.candidate(id, peer)).collect();
+        let Some(let_go) = whom_to_let_go(candidates, self.place_salt) else { return false };
+        self.disconnect(&let_go, Reason::TooManyPeers);
+        true
+    }
+
+    fn candidate(&self, id: &PeerId, peer: &Peer) -> Candidate {
+        let regarded = self.book.regard(id, self.now).map(|_| DISCOURAGED);
+        Candidate {
+            peer: *id,
+            since: peer.since,
+            greeted: peer.hello.is_some(),
+            discouraged: peer.score.discouraged(self.now).max(regarded),
+            answers_in: peer.merits.answers_in,
+            last_block: peer.merits.last_block,
+            last_transaction: peer.merits.last_transaction,
+            introducer: peer.info.introducer,
+        }
+    }
+
     pub(crate) fn peer_down(&mut self, id: &PeerId) {
-        self.dialling.remove(id);
+        self.dialling.end(id);
         self.peer_gone(id);
     }
 
@@ -107,6 +167,20 @@ impl Node {
         if let Some(good) = self.book.good(id, address, self.now) {
             self.disk.put(Column::Peers, id.as_bytes(), good.to_bytes());
         }
+        self.erase_forgotten();
+    }
+
+    /// Holds something against a peer for a while.
+    pub(crate) fn dislike(&mut self, id: PeerId, regard: Regard) {
+        self.book.dislike(id, regard, self.now);
+        self.erase_forgotten();
+    }
+
+    /// What the book no longer has goes from the disk too.
+    pub(crate) fn erase_forgotten(&mut self) {
+        for id in self.book.take_forgotten() {
+            self.disk.delete(Column::Peers, id.as_bytes());
+        }
     }
 
     pub(crate) fn hello(&mut self, id: PeerId, hello: Hello) {
@@ -115,28 +189,32 @@ impl Node {
             return self.hello_again(id, hello);
         }
         if hello.genesis != self.config.spec.genesis_hash() {
-            self.book.discourage(&id, self.now);
+            self.dislike(id, Regard::Shunned);
             return self.disconnect(&id, Reason::WrongGenesis);
         }
         if hello.version != PROTOCOL_VERSION {
-            self.book.discourage(&id, self.now);
+            self.dislike(id, Regard::Shunned);
             return self.disconnect(&id, Reason::WrongVersion);
+        }
+        let (origin, outbound) = (peer.origin, peer.info.outbound);
+        let address = peer.info.address.clone().filter(|_| outbound);
+        self.note_good(id, address.as_ref());
+        if origin == Origin::Feeler && self.has_outbound() {
+            return self.disconnect(&id, Reason::Felt);
+        }
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        if origin == Origin::Feeler {
+            peer.origin = Origin::Chosen;
         }
         peer.ahead = signed(hello.time.millis()).saturating_sub(signed(self.now.millis()));
         peer.knows.insert(hello.tip.hash);
         let claim = hello.tip;
         peer.hello = Some(hello);
-        let outbound = peer.info.outbound;
-        let address = peer.info.address.clone().filter(|_| outbound);
         self.headers.claimed(id, claim);
         self.bodies.joined(id);
         self.relay.joined(id);
-        self.note_good(id, address.as_ref());
         if outbound {
-            if let Some(peer) = self.peers.get_mut(&id) {
-                peer.asked_for_peers = true;
-            }
-            self.say(&id, LinkMessage::GetPeers);
+            self.ask_peer_for_peers(&id);
         }
         self.tell_peer(PeerChange::Up, &id);
     }
@@ -147,7 +225,12 @@ impl Node {
         if self.now.since(peer.since) < GREET_AGAIN_MS {
             return self.blame(&id, Fault::Noise);
         }
-        let anew = Peer { score: peer.score, ..Peer::new(peer.info.clone(), self.now) };
+        let anew = Peer {
+            score: peer.score,
+            origin: peer.origin,
+            merits: peer.merits,
+            ..Peer::new(peer.info.clone(), self.now)
+        };
         self.peer_gone(&id);
         self.peers.insert(id, anew);
         self.greet(&id);
@@ -213,8 +296,24 @@ impl Node {
     pub(crate) fn blame(&mut self, id: &PeerId, fault: Fault) {
         let now = self.now;
         if self.peers.get_mut(id).is_some_and(|peer| peer.score.add(fault, now)) {
-            self.book.discourage(id, now);
+            let regard = if fault.may_be_honest() { Regard::Discouraged } else { Regard::Shunned };
+            self.dislike(*id, regard);
             self.disconnect(id, Reason::Misbehaviour);
+        }
+    }
+
+    /// A peer answered a small question after so long.
+    pub(crate) fn note_answer(&mut self, id: &PeerId, millis: u64) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            let quickest = peer.merits.answers_in.map_or(millis, |before| before.min(millis));
+            peer.merits.answers_in = Some(quickest);
+        }
+    }
+
+    /// A peer was first with a header that was good.
+    pub(crate) fn note_first_with_block(&mut self, id: &PeerId) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.merits.last_block = Some(self.now);
         }
     }
 
@@ -251,10 +350,9 @@ impl Node {
         })
     }
 
-    /// Sends away whoever does not say hello, and gives up dials that lead nowhere.
+    /// Sends away whoever does not say hello.
     pub(crate) fn watch_peers(&mut self) {
         let now = self.now;
-        self.dialling.retain(|_, deadline| *deadline > now);
         let silent = |peer: &Peer| peer.hello.is_none() && now.since(peer.since) >= HELLO_PATIENCE_MS;
         let silent: Vec<_> = self.peers.iter().filter(|(_, peer)| silent(peer)).map(|(id, _)| *id).collect();
         for id in silent {
@@ -262,33 +360,12 @@ impl Node {
         }
     }
 
-    /// Dials while there are too few connections of our own.
-    pub(crate) fn dial(&mut self) {
-        while self.wants_to_dial() {
-            let (peers, dialling) = (&self.peers, &self.dialling);
-            let taken = |id: &PeerId| peers.contains_key(id) || dialling.contains_key(id);
-            let Some((id, addresses)) = self.book.pick(self.now, &mut self.rng, taken) else { return };
-            self.dialling.insert(id, self.now.saturating_add(DIAL_PATIENCE_MS));
-            self.emit(Output::Dial(id, addresses));
-        }
-    }
-
     pub(crate) fn next_peer_moment(&self) -> Option<Timestamp> {
         let hello = self.peers.values().filter(|peer| peer.hello.is_none()).map(|peer| peer.since).min();
         let hello = hello.map(|since| since.saturating_add(HELLO_PATIENCE_MS));
-        let taken = |id: &PeerId| self.peers.contains_key(id) || self.dialling.contains_key(id);
-        let retry = if self.wants_to_dial() { self.book.next_retry(taken) } else { None };
-        let gives_up = self.dialling.values().min().copied();
         let changed = self.peers.values().filter(|peer| peer.has_changed()).map(|peer| peer.told_at).min();
         let changed = changed.map(|told_at| told_at.saturating_add(TELL_CHANGE_MS));
-        [hello, retry, gives_up, changed].into_iter().flatten().min()
-    }
-
-    fn wants_to_dial(&self) -> bool {
-        let outbound = self.peers.values().filter(|peer| peer.info.outbound).count();
-        self.dialling.len() < MAX_DIALS
-            && outbound + self.dialling.len() < self.config.limits.outbound
-            && self.peers.len() + self.dialling.len() < self.config.limits.peers
+        [hello, changed].into_iter().flatten().min()
     }
 
     fn tell_peer(&mut self, change: PeerChange, id: &PeerId) {
@@ -305,10 +382,13 @@ impl Node {
             return;
         }
         self.tell_peer(PeerChange::Down, id);
-        self.peers.remove(id);
+        if let Some(peer) = self.peers.remove(id) {
+            self.book.parted(id, self.now.since(peer.since), self.now);
+        }
         self.headers.left(id);
         self.bodies.left(id);
         self.relay.left(id);
+        self.settle_held(id);
         self.serving.retain(|_, serving| serving.peer != *id);
         for asked in self.requests.forget(id) {
             self.unanswered(id, asked);

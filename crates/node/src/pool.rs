@@ -3,6 +3,7 @@
 use tabchain_consensus::{CheckedTransaction, Verdict, VerifiedTransaction};
 use tabchain_mempool::AdmitError;
 use tabchain_primitives::{BlockHash, Height, Transaction, TxId};
+use tabchain_sync::PeerId;
 
 use crate::node::Node;
 use crate::verify::Job;
@@ -14,28 +15,53 @@ const MAX_TOLD: usize = 512;
 const MAX_TOLD_REVERTED: usize = 16;
 
 impl Node {
-    /// The checks of a peer's transaction that cost little: `None` if it is of no interest, its id if it breaks a rule.
-    pub(crate) fn check_relayed(&self, transaction: Transaction) -> Result<Option<CheckedTransaction>, TxId> {
+    /// All checks of a peer's transaction but that of its signature, which costs most: none if it is of no interest now, its id
+    /// if it breaks a rule.
+    pub(crate) fn check_relayed(
+        &mut self,
+        peer: &PeerId,
+        transaction: Transaction,
+    ) -> Result<Option<CheckedTransaction>, TxId> {
         let id = transaction.id();
-        if self.mempool.contains(&id) {
-            return Ok(None);
-        }
         let checked = CheckedTransaction::check(&self.config.spec, transaction).map_err(|_| id)?;
-        let sender = tabchain_primitives::Address::of(checked.transaction().sender());
-        let account = self.chain.account(&sender);
-        let transaction = checked.transaction();
-        let hopeless = transaction.valid_until() < self.next_height()
-            || transaction.nonce() < account.nonce
-            || transaction.total() > account.balance;
-        Ok((!hopeless).then_some(checked))
+        let next = self.next_height();
+        let Ok(is_held) = self.mempool.consider(&checked, &self.chain, next) else {
+            self.relay.refuse(id);
+            return Ok(None);
+        };
+        // Another may still give it, so it is not refused.
+        let has_room = !is_held || self.has_room_to_hold(peer, checked.size());
+        Ok(has_room.then_some(checked))
     }
 
     /// Takes a peer's verified transaction into the pool and passes it on. What the pool does not take is no fault of the peer:
     /// it may see another tip.
-    pub(crate) fn admit_relayed(&mut self, transaction: VerifiedTransaction) {
-        let id = transaction.id();
-        if self.admit(transaction).is_err() {
+    pub(crate) fn admit_relayed(&mut self, peer: PeerId, transaction: VerifiedTransaction) {
+        let (id, bytes) = (transaction.id(), transaction.transaction().size());
+        let next = self.next_height();
+        match self.mempool.consider(transaction.as_checked(), &self.chain, next) {
+            Ok(true) if !self.has_room_to_hold(&peer, bytes) => return,
+            Ok(true) => self.held.note(peer, id, bytes),
+            Ok(false) | Err(_) => {}
+        }
+        if self.admit(transaction, false).is_err() {
             self.relay.refuse(id);
+        } else if let Some(peer) = self.peers.get_mut(&peer) {
+            peer.merits.last_transaction = Some(self.now);
+        }
+    }
+
+    /// Whether what one peer gave may take so many bytes more of what is held behind gaps.
+    fn has_room_to_hold(&mut self, peer: &PeerId, bytes: usize) -> bool {
+        let mempool = &self.mempool;
+        self.held.has_room(peer, bytes, |id| mempool.is_held(id))
+    }
+
+    /// A peer left: of what such peers gave and is held behind gaps, only so much stays.
+    pub(crate) fn settle_held(&mut self, left: &PeerId) {
+        let mempool = &self.mempool;
+        for id in self.held.left(left, |id| mempool.is_held(id)) {
+            self.mempool.forget_held(&id);
         }
     }
 
@@ -50,7 +76,7 @@ impl Node {
     pub(crate) fn own_verified(&mut self, checked: CheckedTransaction, command: CommandId, verdict: Verdict) {
         let admitted = checked.verified(verdict).map_err(CommandError::from).and_then(|transaction| {
             let view = TransactionView::pending(transaction.transaction());
-            self.admit(transaction)?;
+            self.admit(transaction, true)?;
             Ok(view)
         });
         let reply = admitted.map(|view| Reply::Transaction(Some(Box::new(view))));
@@ -64,6 +90,8 @@ impl Node {
         for (id, _) in dropped {
             self.tell_dropped(&id);
         }
+        let mempool = &self.mempool;
+        self.pending.note_settled(mempool.len(), |id| mempool.contains(id));
         self.relay.reconsider();
     }
 
@@ -112,7 +140,7 @@ impl Node {
         self.chain.tip().height.next().unwrap_or(Height::MAX)
     }
 
-    fn admit(&mut self, transaction: VerifiedTransaction) -> Result<(), AdmitError> {
+    pub(crate) fn admit(&mut self, transaction: VerifiedTransaction, is_own: bool) -> Result<(), AdmitError> {
         let id = transaction.id();
         let view = TransactionView::pending(transaction.transaction());
         let next = self.next_height();
@@ -121,6 +149,7 @@ impl Node {
             self.tell_dropped(&gone);
         }
         self.mining.note_mempool();
+        self.pending.note(id, is_own);
         self.wallet.pending(id, &view.transaction);
         self.relay.tell(id);
         self.event(Event::Transaction(Box::new(view)));

@@ -10,6 +10,7 @@
 //! | | `a` \|\| address \|\| height \|\| place | transaction id |
 //! | | `h` \|\| height | hash \|\| size \|\| fees |
 //! | meta | `chain`, `tip`, `checkpoint` | a block hash |
+//! | | `pending`, `pending-own` | transactions, one after the other |
 //! | wallet | `keystore`, `accounts` | the encrypted wallet; its addresses |
 //! | peers | peer id | when it was good, its addresses |
 //!
@@ -29,6 +30,10 @@ pub(crate) const CHAIN: &[u8] = b"chain";
 pub(crate) const TIP: &[u8] = b"tip";
 /// Meta: the block after which the state chunks stand.
 pub(crate) const CHECKPOINT: &[u8] = b"checkpoint";
+/// Meta: the memory pool.
+pub(crate) const PENDING: &[u8] = b"pending";
+/// Meta: pending transactions of our own.
+pub(crate) const OWN_PENDING: &[u8] = b"pending-own";
 /// Wallet: the encrypted wallet.
 pub(crate) const KEYSTORE: &[u8] = b"keystore";
 /// Wallet: its addresses, in order.

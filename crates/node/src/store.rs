@@ -39,6 +39,7 @@ impl Node {
             self.disconnect(&peer, crate::Reason::Closing);
         }
         self.stop_mining();
+        self.store_pool();
         self.wallet.lock();
         self.phase = Phase::Closing;
         if self.disk.answer_when_written(id, Reply::Done).is_ok() {

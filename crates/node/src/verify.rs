@@ -3,7 +3,7 @@
 //! Bounds: a block is verified once at a time, and blocks come from a bounded window; transactions of peers come from
 //! bounded requests, and nothing of them is taken while [`MAX_TRANSACTION_JOBS`] are out.
 
-use tabchain_consensus::{CheckedBlock, CheckedTransaction, SignatureChecks, Verdict};
+use tabchain_consensus::{CheckedBlock, CheckedTransaction, SignatureChecks, Verdict, VerifiedTransaction};
 use tabchain_primitives::BlockHash;
 use tabchain_sync::PeerId;
 use tabchain_sync::score::Fault;
@@ -27,6 +27,10 @@ pub(crate) enum Job {
         checked: Vec<CheckedTransaction>,
         peer: PeerId,
     },
+    /// Transactions that were pending in an earlier life.
+    Restored {
+        checked: Vec<CheckedTransaction>,
+    },
     /// A transaction of our own side.
     Own {
         checked: Box<CheckedTransaction>,
@@ -41,7 +45,7 @@ impl Node {
         let checks = match &job {
             Job::Block { checked, .. } => checked.signatures(&genesis),
             Job::Own { checked, .. } => checked.signatures(&genesis),
-            Job::Relayed { checked, .. } => {
+            Job::Relayed { checked, .. } | Job::Restored { checked } => {
                 SignatureChecks(checked.iter().flat_map(|checked| checked.signatures(&genesis).0).collect())
             }
         };
@@ -50,6 +54,9 @@ impl Node {
         }
         if checks.0.is_empty() {
             return self.finish(job, Verdict::AllValid);
+        }
+        if let Job::Relayed { checked, .. } = &job {
+            self.verifying.extend(checked.iter().map(CheckedTransaction::id));
         }
         let id = self.new_job();
         self.jobs.insert(id, job);
@@ -82,29 +89,55 @@ impl Node {
             }
             Job::Own { checked, command } => self.own_verified(*checked, command, verdict),
             Job::Relayed { checked, peer } => self.relayed_verified(checked, peer, verdict),
+            Job::Restored { checked } => self.restored_verified(checked, verdict),
         }
     }
 
     /// Admits what is valid. After an invalid one the rest is verified again: nothing valid is lost because something
     /// invalid came first.
-    fn relayed_verified(&mut self, mut checked: Vec<CheckedTransaction>, peer: PeerId, verdict: Verdict) {
-        let rest = match verdict {
-            Verdict::AllValid => Vec::new(),
-            Verdict::Invalid { index } => {
-                let mut bad = checked.split_off(index.min(checked.len()));
-                if !bad.is_empty() {
-                    bad.remove(0);
-                }
-                self.blame(&peer, Fault::InvalidTransaction);
-                bad
-            }
-        };
-        for transaction in checked {
-            let verified = transaction.verified(Verdict::AllValid).expect("the verdict says it is valid");
-            self.admit_relayed(verified);
+    fn relayed_verified(&mut self, checked: Vec<CheckedTransaction>, peer: PeerId, verdict: Verdict) {
+        for transaction in &checked {
+            self.verifying.remove(&transaction.id());
+        }
+        let (valid, rest) = split(checked, verdict);
+        for transaction in valid {
+            self.admit_relayed(peer, transaction);
+        }
+        if matches!(verdict, Verdict::Invalid { .. }) {
+            self.blame(&peer, Fault::InvalidTransaction);
         }
         if !rest.is_empty() && self.peers.contains_key(&peer) {
             self.verify(Job::Relayed { checked: rest, peer });
         }
     }
+
+    fn restored_verified(&mut self, checked: Vec<CheckedTransaction>, verdict: Verdict) {
+        let (valid, rest) = split(checked, verdict);
+        for transaction in valid {
+            self.admit_restored(transaction);
+        }
+        if rest.is_empty() {
+            self.restore_pending();
+        } else {
+            self.verify(Job::Restored { checked: rest });
+        }
+    }
+}
+
+/// Those before the first invalid one, which are valid, and those after it, of which nothing is known.
+fn split(
+    mut checked: Vec<CheckedTransaction>,
+    verdict: Verdict,
+) -> (Vec<VerifiedTransaction>, Vec<CheckedTransaction>) {
+    let rest = match verdict {
+        Verdict::AllValid => Vec::new(),
+        Verdict::Invalid { index } => {
+            let from_bad_on = checked.split_off(index.min(checked.len()));
+            from_bad_on.into_iter().skip(1).collect()
+        }
+    };
+    let valid = checked
+        .into_iter()
+        .map(|transaction| transaction.verified(Verdict::AllValid).expect("the verdict says it is valid"));
+    (valid.collect(), rest)
 }

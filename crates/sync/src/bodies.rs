@@ -1,18 +1,22 @@
 //! Which body to fetch from whom.
 //!
 //! The node names the bodies it wants, oldest first; they are dealt out in batches to all peers that can have them, a few
-//! batches to each. A peer that stalls loses its batch to others and from then on is asked only for what nobody else
-//! has, with twice the time and half the bodies each time, until it answers. Which peer sent a body does not matter: each is checked against its header.
+//! batches to each, the fastest first. A batch is as large as its peer is expected to answer in [`BATCH_MS`], as far as an
+//! answer holds. A peer that stalls loses its batch to others and from then on is asked only for what nobody else
+//! has, with twice the time and half the bodies each time, until it answers; the time shrinks again as it does. Once there is nothing
+//! left to deal out, the oldest bodies that a slow peer is at are asked of one that is idle and at least twice as fast: so the
+//! window moves on. Which peer sent a body does not matter: each is checked against its header.
 //!
-//! Bounds: at most [`MAX_WINDOW`] bodies are under way, at most [`MAX_BATCHES`] batches to one peer and [`MAX_OPEN`] in all, each of
-//! which brings about a megabyte at most; a peer's lacks are
-//! remembered up to [`MAX_LACKS`].
+//! Bounds: at most [`MAX_WINDOW`] bodies are under way, each asked of two peers at most, at most [`MAX_BATCHES`] batches to one peer and
+//! [`MAX_OPEN`] in all, each of which brings about a megabyte at most; a peer's lacks are remembered up to [`MAX_LACKS`].
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tabchain_primitives::BlockHash;
 
-use crate::{PeerId, message::MAX_BODIES, recent::RecentSet};
+use crate::message::{MAX_BODIES, RESPONSE_BUDGET};
+use crate::{PeerId, recent::RecentSet};
 
 /// The most bodies under way at once.
 pub const MAX_WINDOW: usize = 512;
@@ -23,6 +27,11 @@ pub const MAX_OPEN: usize = 16;
 /// The most bodies remembered as lacking at one peer.
 pub const MAX_LACKS: usize = 1_024;
 
+/// A peer that let so many batches stall in a row is of no use.
+pub const MAX_STALLS: u32 = 3;
+
+/// What a batch should take.
+const BATCH_MS: u64 = 1_000;
 const PATIENCE_MS: u64 = 4_000;
 const MAX_PATIENCE_MS: u64 = 32_000;
 
@@ -30,7 +39,18 @@ const MAX_PATIENCE_MS: u64 = 32_000;
 #[derive(Debug, Default)]
 pub struct BodyDownload {
     lanes: BTreeMap<PeerId, Lane>,
-    under_way: BTreeSet<BlockHash>,
+    under_way: BTreeMap<BlockHash, UnderWay>,
+    /// What a body has lately had, in bytes.
+    body_bytes: Option<u64>,
+}
+
+/// How a body comes.
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    /// From this peer; none when it comes by another way.
+    from: Option<PeerId>,
+    /// It was asked of a second peer.
+    hastened: bool,
 }
 
 #[derive(Debug)]
@@ -40,6 +60,8 @@ struct Lane {
     patience: u64,
     /// Batches it let stall since it last answered.
     stalls: u32,
+    /// How many bytes it has lately given in a second.
+    rate: Option<u64>,
     lacks: RecentSet<BlockHash>,
 }
 
@@ -62,6 +84,7 @@ impl BodyDownload {
             batch: MAX_BODIES,
             patience: PATIENCE_MS,
             stalls: 0,
+            rate: None,
             lacks: RecentSet::new(MAX_LACKS),
         });
     }
@@ -80,7 +103,9 @@ impl BodyDownload {
 
     /// Keeps a body from being fetched while it comes by another way; false when it is under way already.
     pub fn reserve(&mut self, hash: BlockHash) -> bool {
-        self.under_way.insert(hash)
+        let is_new = !self.under_way.contains_key(&hash);
+        self.under_way.entry(hash).or_insert(UnderWay { from: None, hastened: false });
+        is_new
     }
 
     /// Gives a reserved body free.
@@ -90,7 +115,7 @@ impl BodyDownload {
 
     /// Whether the body is under way.
     pub fn is_under_way(&self, hash: &BlockHash) -> bool {
-        self.under_way.contains(hash)
+        self.under_way.contains_key(hash)
     }
 
     /// How many bodies are under way.
@@ -109,40 +134,93 @@ impl BodyDownload {
         wanted: &[BlockHash],
         has: impl Fn(&PeerId, &BlockHash) -> bool,
     ) -> Vec<BatchPlan> {
+        let oldest: Vec<_> = wanted.iter().take(MAX_BODIES).copied().collect();
         let room = MAX_WINDOW.saturating_sub(self.under_way.len());
         let mut wanted: Vec<_> =
-            wanted.iter().filter(|hash| !self.under_way.contains(*hash)).take(room).copied().collect();
+            wanted.iter().filter(|hash| !self.under_way.contains_key(*hash)).take(room).copied().collect();
         let share = wanted.len().div_ceil(self.lanes.len().max(1)).clamp(1, MAX_BODIES);
         let mut plans = Vec::new();
         for round in 0..MAX_BATCHES {
-            for peer in self.by_reliability() {
-                let open: usize = self.lanes.values().map(|lane| lane.open).sum();
-                if self.lanes[&peer].open > round || open >= MAX_OPEN {
+            for peer in self.by_merit() {
+                if self.lanes[&peer].open > round || self.open() >= MAX_OPEN {
                     continue;
                 }
                 let fits = |hash: &&BlockHash| {
                     self.gives(&peer, hash, &has) && !self.better_gives(&peer, hash, &has)
                 };
-                let most = share.min(self.lanes[&peer].batch);
+                let most = share.min(self.batch(&peer));
                 let hashes: Vec<_> = wanted.iter().filter(fits).take(most).copied().collect();
                 if hashes.is_empty() {
                     continue;
                 }
                 wanted.retain(|hash| !hashes.contains(hash));
-                self.under_way.extend(&hashes);
-                let lane = self.lanes.get_mut(&peer).expect("it was listed just now");
-                lane.open += 1;
-                plans.push(BatchPlan { peer, hashes, patience: lane.patience });
+                plans.push(self.begin(peer, hashes, false));
             }
+        }
+        if wanted.is_empty() || room == 0 {
+            plans.extend(self.hasten(&oldest, has));
         }
         plans
     }
 
+    /// Asks an idle peer for the oldest bodies that one at most half as fast is at.
+    fn hasten(
+        &mut self,
+        oldest: &[BlockHash],
+        has: impl Fn(&PeerId, &BlockHash) -> bool,
+    ) -> Option<BatchPlan> {
+        let first = oldest.iter().find(|hash| self.under_way.contains_key(hash))?;
+        let UnderWay { from: Some(slow), hastened: false } = self.under_way[first] else { return None };
+        let rate = self.lanes.get(&slow).and_then(|lane| lane.rate).unwrap_or_default();
+        let is_better = |peer: &PeerId| {
+            let lane = &self.lanes[peer];
+            let faster = lane.rate.is_some_and(|own| own / 2 >= rate);
+            *peer != slow && lane.open == 0 && lane.stalls == 0 && faster
+        };
+        let peer = self.by_merit().into_iter().find(is_better).filter(|_| self.open() < MAX_OPEN)?;
+        let of_slow = |hash: &&BlockHash| {
+            let under_way = self.under_way.get(*hash);
+            let at_slow = under_way.is_some_and(|way| way.from == Some(slow) && !way.hastened);
+            at_slow && self.gives(&peer, hash, &has)
+        };
+        let hashes: Vec<_> = oldest.iter().filter(of_slow).take(self.batch(&peer)).copied().collect();
+        (!hashes.is_empty()).then(|| self.begin(peer, hashes, true))
+    }
+
+    fn begin(&mut self, peer: PeerId, hashes: Vec<BlockHash>, hastened: bool) -> BatchPlan {
+        let way = UnderWay { from: Some(peer), hastened };
+        self.under_way.extend(hashes.iter().map(|hash| (*hash, way)));
+        let lane = self.lanes.get_mut(&peer).expect("it was listed just now");
+        lane.open += 1;
+        BatchPlan { peer, hashes, patience: lane.patience }
+    }
+
+    fn open(&self) -> usize {
+        self.lanes.values().map(|lane| lane.open).sum()
+    }
+
+    /// How many bodies a peer is asked for at once: what it can be expected to give soon, and what an answer holds.
+    fn batch(&self, peer: &PeerId) -> usize {
+        let lane = &self.lanes[peer];
+        let Some(each) = self.body_bytes else { return lane.batch };
+        let soon = lane.rate.map_or(u64::MAX, |rate| rate.saturating_mul(BATCH_MS) / 1_000);
+        let bodies = soon.min(RESPONSE_BUDGET as u64).div_ceil(each.max(1));
+        usize::try_from(bodies).unwrap_or(MAX_BODIES).clamp(1, lane.batch)
+    }
+
     /// An answer to a batch came. What was asked for and not given, the peer lacks; unless it gave something else of it,
-    /// for then the rest may just not have fitted.
-    pub fn answered(&mut self, peer: &PeerId, asked: &[BlockHash], given: &BTreeSet<BlockHash>) {
-        for hash in asked {
-            self.under_way.remove(hash);
+    /// for then the rest may just not have fitted. `bytes` came after `millis`.
+    pub fn answered(
+        &mut self,
+        peer: &PeerId,
+        asked: &[BlockHash],
+        given: &BTreeSet<BlockHash>,
+        bytes: usize,
+        millis: u64,
+    ) {
+        self.end(peer, asked);
+        if let Some(each) = (bytes as u64).checked_div(given.len() as u64) {
+            self.body_bytes = Some(self.body_bytes.map_or(each, |before| before.midpoint(each)));
         }
         let Some(lane) = self.lanes.get_mut(peer) else { return };
         lane.open = lane.open.saturating_sub(1);
@@ -152,6 +230,8 @@ impl BodyDownload {
             }
         } else {
             lane.stalls = 0;
+            let rate = (bytes as u64).saturating_mul(1_000) / millis.max(1);
+            lane.rate = Some(lane.rate.map_or(rate, |before| before.midpoint(rate)));
             lane.patience = (lane.patience / 2).max(PATIENCE_MS);
             lane.batch = (lane.batch * 2).min(MAX_BODIES);
         }
@@ -159,9 +239,7 @@ impl BodyDownload {
 
     /// No answer came in time, or the peer is gone.
     pub fn failed(&mut self, peer: &PeerId, asked: &[BlockHash]) {
-        for hash in asked {
-            self.under_way.remove(hash);
-        }
+        self.end(peer, asked);
         if let Some(lane) = self.lanes.get_mut(peer) {
             lane.open = lane.open.saturating_sub(1);
             lane.stalls += 1;
@@ -177,9 +255,25 @@ impl BodyDownload {
         }
     }
 
-    /// The peers, those that answer before those that stall.
-    fn by_reliability(&self) -> Vec<PeerId> {
-        let mut peers: Vec<_> = self.lanes.iter().map(|(peer, lane)| (lane.stalls, *peer)).collect();
+    /// Whether a peer lets one batch stall after the other.
+    pub fn is_hopeless(&self, peer: &PeerId) -> bool {
+        self.lanes.get(peer).is_some_and(|lane| lane.stalls >= MAX_STALLS)
+    }
+
+    /// The bodies are no longer expected of this peer; those that another was asked for in its place still come.
+    fn end(&mut self, peer: &PeerId, asked: &[BlockHash]) {
+        for hash in asked {
+            if self.under_way.get(hash).is_some_and(|way| way.from == Some(*peer)) {
+                self.under_way.remove(hash);
+            }
+        }
+    }
+
+    /// The peers, those that answer before those that stall, and the faster before the slower. Who was not asked yet is
+    /// given the benefit of the doubt.
+    fn by_merit(&self) -> Vec<PeerId> {
+        let merit = |lane: &Lane| (lane.stalls, Reverse(lane.rate.unwrap_or(u64::MAX)));
+        let mut peers: Vec<_> = self.lanes.iter().map(|(peer, lane)| (merit(lane), *peer)).collect();
         peers.sort_unstable();
         peers.into_iter().map(|(_, peer)| peer).collect()
     }
@@ -263,10 +357,81 @@ mod tests {
         download.joined(peer(1));
         let wanted = hashes(1);
         download.plan(&wanted, everything);
-        download.answered(&peer(1), &wanted, &BTreeSet::new());
+        download.answered(&peer(1), &wanted, &BTreeSet::new(), 0, 10);
         assert!(download.plan(&wanted, everything).is_empty());
         download.joined(peer(2));
         assert_eq!(download.plan(&wanted, everything)[0].peer, peer(2));
+    }
+
+    /// Answers a plan with all it asked for, each body of so many bytes.
+    fn answer(download: &mut BodyDownload, plan: &BatchPlan, each: usize, millis: u64) {
+        let given: BTreeSet<_> = plan.hashes.iter().copied().collect();
+        download.answered(&plan.peer, &plan.hashes, &given, each * given.len(), millis);
+    }
+
+    #[test]
+    fn the_faster_peer_is_asked_for_more() {
+        let mut download = BodyDownload::default();
+        download.joined(peer(1));
+        download.joined(peer(2));
+        for plan in download.plan(&hashes(2), everything) {
+            let millis = if plan.peer == peer(1) { 1_000 } else { 20 };
+            answer(&mut download, &plan, 10_000, millis);
+        }
+        let plans = download.plan(&hashes(200)[2..], everything);
+        let asked = |n| {
+            let of = plans.iter().filter(|plan| plan.peer == peer(n));
+            of.map(|plan| plan.hashes.len()).sum::<usize>()
+        };
+        assert_eq!(plans[0].peer, peer(2), "and first");
+        assert!(asked(1) <= 2 && asked(2) >= 50, "{} and {}", asked(1), asked(2));
+    }
+
+    #[test]
+    fn what_a_slow_peer_is_at_last_is_asked_of_a_faster_one_too_but_once() {
+        let mut download = BodyDownload::default();
+        download.joined(peer(1));
+        download.joined(peer(2));
+        let first = download.plan(&hashes(2), everything);
+        for plan in &first {
+            answer(&mut download, plan, 10_000, if plan.peer == peer(1) { 1_000 } else { 100 });
+        }
+        let wanted = &hashes(4)[2..];
+        let plans = download.plan(wanted, everything);
+        let (slow, fast): (Vec<_>, Vec<_>) = plans.into_iter().partition(|plan| plan.peer == peer(1));
+        answer(&mut download, &fast[0], 10_000, 100);
+        let left: Vec<_> = wanted.iter().filter(|hash| slow[0].hashes.contains(hash)).copied().collect();
+        let again = download.plan(&left, everything);
+        assert_eq!(
+            again.iter().map(|plan| (plan.peer, plan.hashes.clone())).collect::<Vec<_>>(),
+            [(peer(2), left.clone())]
+        );
+        assert!(download.plan(&left, everything).is_empty(), "no third time");
+        download.failed(&peer(1), &slow[0].hashes);
+        assert!(download.is_under_way(&left[0]), "it still comes from the other");
+        answer(&mut download, &again[0], 10_000, 100);
+        assert!(download.is_empty());
+    }
+
+    #[test]
+    fn who_lets_batch_after_batch_stall_is_hopeless_until_it_answers() {
+        let mut download = BodyDownload::default();
+        download.joined(peer(1));
+        let mut patience = Vec::new();
+        for _ in 0..MAX_STALLS {
+            assert!(!download.is_hopeless(&peer(1)));
+            let plan = download.plan(&hashes(1), everything).remove(0);
+            patience.push(plan.patience);
+            download.failed(&peer(1), &plan.hashes);
+        }
+        assert_eq!(patience, [4_000, 8_000, 16_000]);
+        assert!(download.is_hopeless(&peer(1)));
+        for expected in [32_000, 16_000, 8_000, 4_000, 4_000] {
+            let plan = download.plan(&hashes(1), everything).remove(0);
+            assert_eq!(plan.patience, expected, "and shrinks again");
+            answer(&mut download, &plan, 1_000, 10);
+        }
+        assert!(!download.is_hopeless(&peer(1)));
     }
 
     #[test]

@@ -1,34 +1,53 @@
 //! The peer book: who could be dialled, and who has been worth it.
 //!
-//! Bounds: at most [`MAX_PEERS`] peers of at most [`MAX_PEER_ADDRESSES`] addresses; one peer can tell us of at most
-//! [`MAX_TOLD_BY_ONE`] that nobody else told of. When the book is full, the least promising entry makes room, and one that
-//! has been good is never pushed out by hearsay.
+//! It has two shelves. *New* peers were only heard of; *tried* ones said a proper hello, and only they are told of to others
+//! and written down. So hearsay, however much there is of it, never displaces a peer that was good, and among hearsay
+//! the source that said most gives way first: what a relay or one peer makes up crowds out only what it said itself. Whom to
+//! dial is drawn from both shelves, and from the new one by source first, so that many entries are no more likely than few.
+//!
+//! A peer that was slow or tiresome is *discouraged*: it is dialled when nobody else can be. One that lied is *shunned*:
+//! it is not dialled at all for a while.
+//!
+//! Bounds: [`MAX_TRIED`] tried peers and [`MAX_NEW`] new ones of at most [`MAX_PEER_ADDRESSES`] addresses; one peer can tell us of at
+//! most [`MAX_TOLD_BY_ONE`] that nobody else told of; [`MAX_DISLIKED`] are discouraged or shunned.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use tabchain_primitives::Timestamp;
 use tabchain_primitives::codec::{Decode, DecodeError, Encode, Reader, write_list};
 
 use crate::message::MAX_PEER_ADDRESSES;
-use crate::{PeerAddress, PeerId, PeerRecord, Rng};
+use crate::{MAX_ADDRESS_BYTES, PeerAddress, PeerId, PeerRecord, Rng};
 
-/// The most peers in the book.
-pub const MAX_PEERS: usize = 512;
+/// The most peers that have been good.
+pub const MAX_TRIED: usize = 256;
+/// The most peers only heard of.
+pub const MAX_NEW: usize = 256;
 /// The most peers in the book that one peer told of.
 pub const MAX_TOLD_BY_ONE: usize = 64;
+/// The most peers that are discouraged or shunned.
+pub const MAX_DISLIKED: usize = 256;
 
 const FIRST_RETRY_MS: u64 = 5_000;
 const FOUND_RETRY_MS: u64 = 15_000;
+/// A connection that holds so long was worth it.
+const LASTING_MS: u64 = 60_000;
 const LAST_RETRY_MS: u64 = 10 * 60 * 1000;
+/// For so long a peer is discouraged or shunned.
+const DISLIKE_MS: u64 = 10 * 60 * 1000;
 
 /// Peers by id.
 #[derive(Debug, Default)]
 pub struct PeerBook {
     peers: BTreeMap<PeerId, Entry>,
+    disliked: BTreeMap<PeerId, Dislike>,
+    /// Tried peers that are no longer: what was written down of them is to be erased.
+    forgotten: Vec<PeerId>,
 }
 
 /// Who said that a peer exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// Our own side: a relay's rendezvous, an invite.
     Found,
@@ -36,6 +55,15 @@ pub enum Source {
     Remembered,
     /// Another peer.
     Told(PeerId),
+}
+
+/// What is held against a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Regard {
+    /// It may have been honest: slow, or a nuisance. It is dialled last.
+    Discouraged,
+    /// It said what no honest node says. It is not dialled.
+    Shunned,
 }
 
 /// What is written down of a good peer.
@@ -51,11 +79,16 @@ pub struct GoodPeer {
 struct Entry {
     addresses: Vec<PeerAddress>,
     source: Source,
+    /// Set for those on the tried shelf.
     last_good: Option<Timestamp>,
     failures: u32,
     retry_at: Timestamp,
-    /// It turned out to be of no use: being found again does not change that.
-    discouraged: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Dislike {
+    regard: Regard,
+    until: Timestamp,
 }
 
 impl PeerBook {
@@ -67,92 +100,133 @@ impl PeerBook {
             if source == Source::Found {
                 entry.addresses = addresses;
                 entry.source = source;
-                if !entry.discouraged {
-                    entry.retry_at = entry.retry_at.min(now.saturating_add(FOUND_RETRY_MS));
-                }
+                entry.retry_at = entry.retry_at.min(now.saturating_add(FOUND_RETRY_MS));
             }
             return;
         }
-        if let Source::Told(_) = source
-            && self.peers.values().filter(|entry| entry.source == source).count() >= MAX_TOLD_BY_ONE
-        {
-            return;
-        }
-        if self.peers.len() < MAX_PEERS || self.make_room(source) {
-            self.peers.insert(
-                id,
-                Entry {
-                    addresses,
-                    source,
-                    last_good: None,
-                    failures: 0,
-                    retry_at: Timestamp::ZERO,
-                    discouraged: false,
-                },
-            );
+        if self.make_room(source) {
+            let retry_at = Timestamp::ZERO;
+            self.peers.insert(id, Entry { addresses, source, last_good: None, failures: 0, retry_at });
         }
     }
 
     /// Notes a peer that was good in an earlier life.
     pub fn remember(&mut self, id: PeerId, good: GoodPeer) {
-        self.add(id, good.addresses, Source::Remembered, Timestamp::ZERO);
-        if let Some(entry) = self.peers.get_mut(&id) {
-            entry.last_good = Some(good.last_good);
-        }
+        let GoodPeer { last_good, mut addresses } = good;
+        addresses.truncate(MAX_PEER_ADDRESSES);
+        let (source, retry_at) = (Source::Remembered, Timestamp::ZERO);
+        let entry = Entry { addresses, source, last_good: Some(last_good), failures: 0, retry_at };
+        self.peers.insert(id, entry);
+        self.keep_tried_within_bounds();
     }
 
-    /// Whether somebody could be dialled now or later.
+    /// Whether nobody is in the book.
     pub fn is_empty(&self) -> bool {
         self.peers.is_empty()
     }
 
-    /// Picks a peer to dial that is not `taken`, any of those that are due, and counts the attempt.
+    /// How many peers are tried, and how many are new.
+    pub fn shelves(&self) -> (usize, usize) {
+        let tried = self.peers.values().filter(|entry| entry.is_tried()).count();
+        (tried, self.peers.len() - tried)
+    }
+
+    /// Picks a peer to dial that is not `taken`, of those that are due, and counts the attempt. Tried and new peers are as likely,
+    /// and so are the sources of new ones. Discouraged peers are picked when no other is due.
     pub fn pick(
         &mut self,
         now: Timestamp,
         rng: &mut Rng,
         taken: impl Fn(&PeerId) -> bool,
     ) -> Option<(PeerId, Vec<PeerAddress>)> {
-        let due =
-            |id: &PeerId, entry: &Entry| entry.retry_at <= now && !entry.addresses.is_empty() && !taken(id);
-        let mut candidates: Vec<_> = self.peers.iter_mut().filter(|(id, entry)| due(id, entry)).collect();
-        if candidates.is_empty() {
-            return None;
-        }
-        let (id, entry) = candidates.swap_remove(rng.below(candidates.len()));
-        let wait = FIRST_RETRY_MS.saturating_mul(1 << entry.failures.min(10)).min(LAST_RETRY_MS);
-        entry.failures += 1;
-        entry.discouraged = false;
-        entry.retry_at = now.saturating_add(wait);
-        Some((*id, entry.addresses.clone()))
+        let due: Vec<PeerId> = self.due(now, taken).collect();
+        let (liked, discouraged): (Vec<PeerId>, Vec<PeerId>) =
+            due.into_iter().partition(|id| self.regard(id, now).is_none());
+        let choice = if liked.is_empty() { discouraged } else { liked };
+        let (tried, new): (Vec<PeerId>, Vec<PeerId>) =
+            choice.into_iter().partition(|id| self.peers[id].is_tried());
+        let from_tried = new.is_empty() || !tried.is_empty() && rng.below(2) == 0;
+        let id = if from_tried { draw(tried, rng) } else { self.draw_by_source(new, rng) }?;
+        Some((id, self.attempt(&id, now)))
+    }
+
+    /// Picks a new peer that is due, to see whether it is there at all.
+    pub fn pick_new(
+        &mut self,
+        now: Timestamp,
+        rng: &mut Rng,
+        taken: impl Fn(&PeerId) -> bool,
+    ) -> Option<(PeerId, Vec<PeerAddress>)> {
+        let new = self.due(now, taken).filter(|id| !self.peers[id].is_tried()).collect();
+        let id = self.draw_by_source(new, rng)?;
+        Some((id, self.attempt(&id, now)))
     }
 
     /// When the next peer that is not `taken` may be dialled.
     pub fn next_retry(&self, taken: impl Fn(&PeerId) -> bool) -> Option<Timestamp> {
-        let open = self.peers.iter().filter(|(id, entry)| !entry.addresses.is_empty() && !taken(id));
-        open.map(|(_, entry)| entry.retry_at).min()
+        self.dialable(taken).map(|(id, entry)| self.retry_at(id, entry)).min()
     }
 
-    /// A peer said a proper hello. Gives what to write down of it, if it can be dialled again.
+    /// When the next new peer that is not `taken` may be dialled.
+    pub fn next_new(&self, taken: impl Fn(&PeerId) -> bool) -> Option<Timestamp> {
+        let new = self.dialable(taken).filter(|(_, entry)| !entry.is_tried());
+        new.map(|(id, entry)| self.retry_at(id, entry)).min()
+    }
+
+    /// A peer said a proper hello. Gives what to write down of it, if it can be dialled again and nothing is held against it.
     pub fn good(&mut self, id: PeerId, address: Option<&PeerAddress>, now: Timestamp) -> Option<GoodPeer> {
+        if self.regard(&id, now).is_some() {
+            return None;
+        }
         if let Some(address) = address {
             self.add(id, vec![address.clone()], Source::Remembered, now);
         }
         let entry = self.peers.get_mut(&id)?;
-        entry.failures = 0;
         entry.retry_at = now.saturating_add(FIRST_RETRY_MS);
         entry.last_good = Some(now);
-        Some(GoodPeer { last_good: now, addresses: entry.addresses.clone() })
+        let good = GoodPeer { last_good: now, addresses: entry.addresses.clone() };
+        self.keep_tried_within_bounds();
+        Some(good)
     }
 
-    /// A peer turned out to be of no use; it is not dialled again for long.
-    pub fn discourage(&mut self, id: &PeerId, now: Timestamp) {
-        if let Some(entry) = self.peers.get_mut(id) {
-            entry.last_good = None;
-            entry.failures = 10;
-            entry.discouraged = true;
-            entry.retry_at = now.saturating_add(LAST_RETRY_MS);
+    /// A connection with a peer ended after so many milliseconds. Only one that lasted makes up for earlier failures: where all
+    /// places are taken, those who are let go come back ever more rarely.
+    pub fn parted(&mut self, id: &PeerId, lasted: u64, now: Timestamp) {
+        let Some(entry) = self.peers.get_mut(id) else { return };
+        if lasted >= LASTING_MS {
+            entry.failures = 0;
         }
+        let wait = entry.count_attempt();
+        entry.retry_at = entry.retry_at.max(now.saturating_add(wait));
+    }
+
+    /// Holds something against a peer for a while, whether it is in the book or not. It counts as new from now on.
+    pub fn dislike(&mut self, id: PeerId, regard: Regard, now: Timestamp) {
+        let regard = self.regard(&id, now).map_or(regard, |before| before.max(regard));
+        self.disliked.insert(id, Dislike { regard, until: now.saturating_add(DISLIKE_MS) });
+        if self.disliked.len() > MAX_DISLIKED
+            && let Some((&first, _)) = self.disliked.iter().min_by_key(|(_, dislike)| dislike.until)
+        {
+            self.disliked.remove(&first);
+        }
+        let Some(mut entry) = self.peers.remove(&id) else { return };
+        if entry.last_good.take().is_some() {
+            self.forgotten.push(id);
+        }
+        entry.retry_at = now.saturating_add(entry.count_attempt());
+        if self.make_room(entry.source) {
+            self.peers.insert(id, entry);
+        }
+    }
+
+    /// What is held against a peer.
+    pub fn regard(&self, id: &PeerId, now: Timestamp) -> Option<Regard> {
+        self.disliked.get(id).filter(|dislike| dislike.until > now).map(|dislike| dislike.regard)
+    }
+
+    /// Takes the peers of which nothing is to be remembered any more.
+    pub fn take_forgotten(&mut self) -> Vec<PeerId> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// Some peers worth telling others about: those that were good, in random order, without `but`.
@@ -160,7 +234,7 @@ impl PeerBook {
         let mut good: Vec<_> = self
             .peers
             .iter()
-            .filter(|(id, entry)| entry.last_good.is_some() && !entry.addresses.is_empty() && *id != but)
+            .filter(|(id, entry)| entry.is_tried() && !entry.addresses.is_empty() && *id != but)
             .collect();
         let mut told = Vec::new();
         while told.len() < most && !good.is_empty() {
@@ -170,18 +244,102 @@ impl PeerBook {
         told
     }
 
-    /// Makes room for an entry from `source`; false when everything in the book is worth more.
-    fn make_room(&mut self, source: Source) -> bool {
-        let worth = |entry: &Entry| (entry.last_good, std::cmp::Reverse(entry.failures));
-        let least =
-            self.peers.iter().min_by_key(|(_, entry)| worth(entry)).map(|(id, entry)| (*id, worth(entry)));
-        let hearsay = matches!(source, Source::Told(_));
-        match least {
-            Some((_, (Some(_), _))) if hearsay => false,
-            Some((id, _)) => self.peers.remove(&id).is_some(),
-            None => false,
+    /// The most bytes a book can hold, whatever is said to it.
+    pub const fn max_bytes() -> usize {
+        let entry = size_of::<PeerId>() + size_of::<Entry>();
+        let addresses = MAX_PEER_ADDRESSES * (size_of::<PeerAddress>() + MAX_ADDRESS_BYTES);
+        let dislike = size_of::<PeerId>() + size_of::<Dislike>();
+        (MAX_TRIED + MAX_NEW) * (entry + addresses) + MAX_DISLIKED * dislike
+    }
+
+    fn due(&self, now: Timestamp, taken: impl Fn(&PeerId) -> bool) -> impl Iterator<Item = PeerId> {
+        let due = move |(id, entry): &(&PeerId, &Entry)| self.retry_at(id, entry) <= now;
+        self.dialable(taken).filter(due).map(|(id, _)| *id)
+    }
+
+    fn dialable(&self, taken: impl Fn(&PeerId) -> bool) -> impl Iterator<Item = (&PeerId, &Entry)> {
+        self.peers.iter().filter(move |(id, entry)| !entry.addresses.is_empty() && !taken(id))
+    }
+
+    /// When an entry may be dialled, what is held against it included.
+    fn retry_at(&self, id: &PeerId, entry: &Entry) -> Timestamp {
+        match self.disliked.get(id) {
+            Some(Dislike { regard: Regard::Shunned, until }) => entry.retry_at.max(*until),
+            _ => entry.retry_at,
         }
     }
+
+    /// Draws a source, then one of its peers.
+    fn draw_by_source(&self, new: Vec<PeerId>, rng: &mut Rng) -> Option<PeerId> {
+        let mut by_source: BTreeMap<Source, Vec<PeerId>> = BTreeMap::new();
+        for id in new {
+            by_source.entry(self.peers[&id].source).or_default().push(id);
+        }
+        draw(draw(by_source.into_values().collect(), rng)?, rng)
+    }
+
+    /// Counts an attempt to dial; gives where.
+    fn attempt(&mut self, id: &PeerId, now: Timestamp) -> Vec<PeerAddress> {
+        let entry = self.peers.get_mut(id).expect("it was drawn from the book");
+        entry.retry_at = now.saturating_add(entry.count_attempt());
+        entry.addresses.clone()
+    }
+
+    /// Makes room on the new shelf for what `source` said; false when there is none for it.
+    fn make_room(&mut self, source: Source) -> bool {
+        let mut said: BTreeMap<Source, usize> = BTreeMap::new();
+        for entry in self.peers.values().filter(|entry| !entry.is_tried()) {
+            *said.entry(entry.source).or_default() += 1;
+        }
+        let own = said.get(&source).copied().unwrap_or_default();
+        let is_full = said.values().sum::<usize>() >= MAX_NEW;
+        let had_its_share = matches!(source, Source::Told(_)) && own >= MAX_TOLD_BY_ONE;
+        if !is_full && !had_its_share {
+            return true;
+        }
+        let largest = said.into_iter().max_by_key(|&(_, count)| count).filter(|&(_, count)| count > own + 1);
+        match largest.filter(|_| !had_its_share) {
+            Some((largest, _)) => self.drop_least(largest, 0),
+            // Whoever said most already has to give up something of its own that has failed.
+            None => self.drop_least(source, 1),
+        }
+    }
+
+    /// Drops the new peer of a source that failed most often, if that is at least so often.
+    fn drop_least(&mut self, source: Source, failures: u32) -> bool {
+        let of_source = self.peers.iter().filter(|(_, entry)| !entry.is_tried() && entry.source == source);
+        let least = of_source.max_by_key(|(_, entry)| entry.failures);
+        let least = least.filter(|(_, entry)| entry.failures >= failures).map(|(id, _)| *id);
+        least.is_some_and(|id| self.peers.remove(&id).is_some())
+    }
+
+    /// Forgets the tried peers that were good longest ago.
+    fn keep_tried_within_bounds(&mut self) {
+        while self.shelves().0 > MAX_TRIED {
+            let tried = self.peers.iter().filter(|(_, entry)| entry.is_tried());
+            let oldest = tried.min_by_key(|(_, entry)| (entry.last_good, Reverse(entry.failures)));
+            let Some(id) = oldest.map(|(id, _)| *id) else { return };
+            self.peers.remove(&id);
+            self.forgotten.push(id);
+        }
+    }
+}
+
+impl Entry {
+    fn is_tried(&self) -> bool {
+        self.last_good.is_some()
+    }
+
+    /// Counts an attempt; gives how long to wait before the next.
+    fn count_attempt(&mut self) -> u64 {
+        let wait = FIRST_RETRY_MS.saturating_mul(1 << self.failures.min(10)).min(LAST_RETRY_MS);
+        self.failures = self.failures.saturating_add(1);
+        wait
+    }
+}
+
+fn draw<T>(mut from: Vec<T>, rng: &mut Rng) -> Option<T> {
+    if from.is_empty() { None } else { Some(from.swap_remove(rng.below(from.len()))) }
 }
 
 impl Encode for GoodPeer {
@@ -215,6 +373,14 @@ mod tests {
         vec![PeerAddress::new("/here").unwrap()]
     }
 
+    fn good(last_good: u64) -> GoodPeer {
+        GoodPeer { last_good: at(last_good), addresses: address() }
+    }
+
+    fn count(n: usize) -> u32 {
+        u32::try_from(n).unwrap()
+    }
+
     #[test]
     fn a_peer_that_does_not_answer_is_dialled_ever_more_rarely() {
         let (mut book, mut rng) = (PeerBook::default(), Rng::new([0; 32]));
@@ -232,21 +398,78 @@ mod tests {
     }
 
     #[test]
-    fn hearsay_fills_only_its_share_and_never_pushes_out_a_good_peer() {
+    fn one_peers_hearsay_fills_only_its_share() {
         let mut book = PeerBook::default();
         for n in 0..1_000 {
             book.add(peer(n), address(), Source::Told(peer(9_999)), at(0));
         }
-        assert_eq!(book.peers.len(), MAX_TOLD_BY_ONE);
+        assert_eq!(book.shelves(), (0, MAX_TOLD_BY_ONE));
+    }
+
+    #[test]
+    fn many_liars_crowd_out_each_other_and_not_what_was_found_or_tried() {
         let mut book = PeerBook::default();
-        for n in 0..u32::try_from(MAX_PEERS).unwrap() {
-            book.remember(peer(n), GoodPeer { last_good: at(1), addresses: address() });
+        for n in 0..20 {
+            book.add(peer(n), address(), Source::Found, at(0));
         }
-        book.add(peer(7_000), address(), Source::Told(peer(1)), at(0));
-        assert!(!book.peers.contains_key(&peer(7_000)));
-        book.add(peer(7_000), address(), Source::Found, at(0));
-        assert!(book.peers.contains_key(&peer(7_000)));
-        assert_eq!(book.peers.len(), MAX_PEERS);
+        for n in 100..110 {
+            book.remember(peer(n), good(1));
+        }
+        for liar in 0..50 {
+            for n in 0..64 {
+                book.add(peer(1_000 + 100 * liar + n), address(), Source::Told(peer(9_000 + liar)), at(0));
+            }
+        }
+        assert_eq!(book.shelves(), (10, MAX_NEW));
+        let there = |n: u32| book.peers.contains_key(&peer(n));
+        assert!((100..110).all(there), "tried peers are out of reach");
+        assert!((0..4).any(there), "what was found has its share, and no less than any liar");
+        let said = |source| book.peers.values().filter(|entry| entry.source == source).count();
+        assert!(said(Source::Found) + 1 >= said(Source::Told(peer(9_000))));
+    }
+
+    #[test]
+    fn a_relay_that_floods_pushes_out_only_what_it_said_itself() {
+        let mut book = PeerBook::default();
+        for n in 0..10 {
+            book.add(peer(n), address(), Source::Told(peer(500)), at(0));
+        }
+        for n in 1_000..9_000 {
+            book.add(peer(n), address(), Source::Found, at(0));
+        }
+        assert_eq!(book.shelves(), (0, MAX_NEW));
+        assert!((0..10).all(|n| book.peers.contains_key(&peer(n))));
+        book.add(peer(77), address(), Source::Told(peer(501)), at(0));
+        assert!(book.peers.contains_key(&peer(77)), "another source finds room");
+    }
+
+    #[test]
+    fn the_many_that_one_source_tells_of_are_no_likelier_dialled_than_the_few_of_another() {
+        let mut rng = Rng::new([1; 32]);
+        let mut few = 0;
+        for _ in 0..200 {
+            let mut book = PeerBook::default();
+            book.add(peer(1), address(), Source::Told(peer(500)), at(0));
+            for n in 100..164 {
+                book.add(peer(n), address(), Source::Told(peer(501)), at(0));
+            }
+            let (first, _) = book.pick(at(0), &mut rng, |_| false).unwrap();
+            few += usize::from(first == peer(1));
+        }
+        assert!((70..130).contains(&few), "{few} of 200");
+    }
+
+    #[test]
+    fn of_too_many_good_peers_the_one_good_longest_ago_is_forgotten() {
+        let mut book = PeerBook::default();
+        for n in 0..count(MAX_TRIED) {
+            book.remember(peer(n), good(10 + u64::from(n)));
+        }
+        assert!(book.take_forgotten().is_empty());
+        book.add(peer(7_000), address(), Source::Found, at(9_999));
+        assert!(book.good(peer(7_000), None, at(9_999)).is_some());
+        assert_eq!(book.take_forgotten(), [peer(0)]);
+        assert_eq!(book.shelves().0, MAX_TRIED);
     }
 
     #[test]
@@ -274,5 +497,63 @@ mod tests {
         assert!(book.next_retry(|_| false).unwrap().since(now) > FOUND_RETRY_MS);
         book.add(peer(1), address(), Source::Found, now);
         assert_eq!(book.next_retry(|_| false), Some(now.saturating_add(FOUND_RETRY_MS)));
+    }
+
+    #[test]
+    fn a_discouraged_peer_is_dialled_last_and_a_shunned_one_not_at_all() {
+        let (mut book, mut rng) = (PeerBook::default(), Rng::new([0; 32]));
+        for n in 1..=3 {
+            book.add(peer(n), address(), Source::Found, at(0));
+            book.good(peer(n), None, at(0));
+        }
+        book.dislike(peer(1), Regard::Discouraged, at(0));
+        book.dislike(peer(2), Regard::Shunned, at(0));
+        assert_eq!(book.take_forgotten(), [peer(1), peer(2)], "nothing good is remembered of them");
+        let soon = at(60_000);
+        let order: Vec<_> =
+            std::iter::from_fn(|| book.pick(soon, &mut rng, |_| false)).map(|(id, _)| id).collect();
+        assert_eq!(order, [peer(3), peer(1)]);
+        assert_eq!(book.good(peer(2), None, soon), None, "a hello does not make it good again at once");
+        assert_eq!(book.regard(&peer(2), soon), Some(Regard::Shunned));
+        assert_eq!(book.regard(&peer(2), at(DISLIKE_MS)), None, "time does");
+        assert!(book.pick(at(2 * DISLIKE_MS), &mut rng, |id| *id != peer(2)).is_some());
+    }
+
+    #[test]
+    fn a_feeler_goes_to_a_new_peer_only() {
+        let (mut book, mut rng) = (PeerBook::default(), Rng::new([0; 32]));
+        book.remember(peer(1), good(1));
+        assert!(book.pick_new(at(0), &mut rng, |_| false).is_none());
+        assert_eq!(book.next_new(|_| false), None);
+        book.add(peer(2), address(), Source::Told(peer(1)), at(0));
+        assert_eq!(book.pick_new(at(0), &mut rng, |_| false).map(|(id, _)| id), Some(peer(2)));
+    }
+
+    #[test]
+    fn who_is_let_go_again_and_again_comes_back_ever_more_rarely() {
+        let mut book = PeerBook::default();
+        book.add(peer(1), address(), Source::Found, at(0));
+        let mut now = at(0);
+        let mut wait_after = |lasted| {
+            book.good(peer(1), None, now);
+            book.parted(&peer(1), lasted, now);
+            let next = book.next_retry(|_| false).unwrap();
+            let wait = next.since(now);
+            now = next;
+            wait
+        };
+        let waits: Vec<_> = [100, 100, 100, 100].map(&mut wait_after).into();
+        assert_eq!(waits, [5_000, 10_000, 20_000, 40_000]);
+        assert_eq!(wait_after(LASTING_MS), 5_000, "one that lasted makes up for them");
+    }
+
+    #[test]
+    fn any_number_of_liars_leaves_the_book_within_its_bounds() {
+        let mut book = PeerBook::default();
+        for n in 0..5_000 {
+            book.dislike(peer(n), Regard::Shunned, at(u64::from(n)));
+        }
+        assert_eq!(book.disliked.len(), MAX_DISLIKED);
+        assert!(book.regard(&peer(4_999), at(5_000)).is_some() && book.is_empty());
     }
 }

@@ -4,6 +4,9 @@
 //! `sha256(block hash || salt)`. The sender chooses the salt when the block is there, so nobody can prepare transactions that
 //! collide for everyone (as in BIP 152). A collision costs a round trip, never a wrong block: the header's root decides.
 //!
+//! What the receiver most likely lacks is sent along, if all of it fits [`MAX_PREFILLED_BYTES`]: a part of it would not save the
+//! round trip in which the receiver asks for the rest.
+//!
 //! Bounds: a reconstruction holds one slot per transaction that its header counts, at most
 //! [`MAX_NAMED_TRANSACTIONS`](crate::message::MAX_NAMED_TRANSACTIONS).
 
@@ -12,7 +15,10 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use tabchain_primitives::{Block, BlockHash, Header, Transaction, TxId};
 
-use crate::{CompactBlock, ShortId};
+use crate::{CompactBlock, Prefilled, ShortId};
+
+/// The most bytes of transactions that are sent along with a compact block.
+pub const MAX_PREFILLED_BYTES: usize = 8 * 1024;
 
 /// A block that is being put together from what is at hand.
 #[derive(Clone, Debug)]
@@ -48,9 +54,40 @@ pub enum CompactError {
 impl CompactBlock {
     /// Names all transactions of `block` by short ids.
     pub fn of(block: &Block, salt: u64) -> Self {
+        let ids: Vec<TxId> = block.transactions.iter().map(Transaction::id).collect();
+        Self::with_ids(block, &ids, salt)
+    }
+
+    /// Names all transactions of `block` by short ids; `ids` are those of its transactions.
+    pub fn with_ids(block: &Block, ids: &[TxId], salt: u64) -> Self {
         let key = ShortIdKey::new(&block.hash(), salt);
-        let short_ids = block.transactions.iter().map(|transaction| key.short(&transaction.id())).collect();
+        let short_ids = ids.iter().map(|id| key.short(id)).collect();
         Self { header: block.header, salt, short_ids, prefilled: Vec::new() }
+    }
+
+    /// The same for a receiver that lacks some of the transactions: they are sent along, if they fit.
+    #[must_use]
+    pub fn for_receiver(&self, block: &Block, ids: &[TxId], lacks: impl Fn(&TxId) -> bool) -> Self {
+        let mut lacking = Vec::new();
+        let mut bytes = 0;
+        for (place, id) in ids.iter().enumerate().filter(|(_, id)| lacks(id)) {
+            let Some(transaction) = block.transactions.get(place) else { return self.clone() };
+            debug_assert_eq!(*id, transaction.id(), "the ids are the block's");
+            bytes += transaction.size();
+            if bytes > MAX_PREFILLED_BYTES {
+                return self.clone();
+            }
+            lacking.push(place);
+        }
+        let mut compact = self.clone();
+        let mut at = 0..;
+        compact.short_ids.retain(|_| at.next().is_some_and(|place| lacking.binary_search(&place).is_err()));
+        let prefill = |place: usize| Prefilled {
+            position: u32::try_from(place).expect("a block counts its transactions in 32 bits"),
+            transaction: block.transactions[place].clone(),
+        };
+        compact.prefilled = lacking.into_iter().map(prefill).collect();
+        compact
     }
 }
 
@@ -86,6 +123,12 @@ impl Reconstruction {
     /// The header.
     pub fn header(&self) -> &Header {
         &self.header
+    }
+
+    /// How many bytes it takes, about.
+    pub fn bytes(&self) -> usize {
+        let filled = self.slots.iter().flatten();
+        self.slots.len() * size_of::<Option<Transaction>>() + filled.map(Transaction::size).sum::<usize>()
     }
 
     /// The places still empty, rising.
@@ -161,8 +204,6 @@ mod tests {
         MerkleRoot, PublicKey, Signature, StateRoot, Timestamp, UnsignedTransaction,
     };
 
-    use crate::Prefilled;
-
     fn transaction(n: u64) -> Transaction {
         let action = Action::Anchor(Anchor::new("topic", n.to_le_bytes().to_vec()).expect("within bounds"));
         let sender = PublicKey::from_bytes([1; 32]);
@@ -188,6 +229,10 @@ mod tests {
         Block { header, transactions: (0..count).map(transaction).collect() }
     }
 
+    fn named(block: &Block) -> CompactBlock {
+        CompactBlock::of(block, 7)
+    }
+
     /// Rebuilds with a pool that holds these.
     fn rebuild(compact: CompactBlock, pool: &[Transaction]) -> Result<Reconstruction, CompactError> {
         let pool: BTreeMap<TxId, Transaction> =
@@ -199,11 +244,10 @@ mod tests {
     #[test]
     fn a_full_pool_makes_the_block_and_what_is_missing_is_asked_for_by_place() {
         let block = block(5);
-        let whole = rebuild(CompactBlock::of(&block, 7), &block.transactions).expect("it is consistent");
+        let whole = rebuild(named(&block), &block.transactions).expect("it is consistent");
         assert_eq!(whole.finish(), Some(block.clone()));
 
-        let mut part =
-            rebuild(CompactBlock::of(&block, 7), &block.transactions[1..4]).expect("it is consistent");
+        let mut part = rebuild(named(&block), &block.transactions[1..4]).expect("it is consistent");
         assert_eq!(part.missing(), [0, 4]);
         assert_eq!(part.fill(vec![transaction(0)]), Err(CompactError::Answer { asked: 2, found: 1 }));
         part.fill(vec![transaction(0), transaction(4)]).expect("both");
@@ -213,7 +257,7 @@ mod tests {
     #[test]
     fn prefilled_transactions_take_their_places() {
         let block = block(3);
-        let mut compact = CompactBlock::of(&block, 7);
+        let mut compact = named(&block);
         compact.short_ids.remove(1);
         compact.prefilled.push(Prefilled { position: 1, transaction: transaction(1) });
         let pool = [transaction(0), transaction(2)];
@@ -225,15 +269,32 @@ mod tests {
     }
 
     #[test]
+    fn what_the_receiver_lacks_comes_along_if_all_of_it_fits() {
+        let block = block(70);
+        let ids: Vec<TxId> = block.transactions.iter().map(Transaction::id).collect();
+        let compact = named(&block);
+        let lacking = &ids[10..13];
+        let filled = compact.for_receiver(&block, &ids, |id| lacking.contains(id));
+        assert_eq!((filled.short_ids.len(), filled.prefilled.len()), (67, 3));
+        let pool: Vec<_> =
+            block.transactions.iter().filter(|one| !lacking.contains(&one.id())).cloned().collect();
+        let rebuilt = rebuild(filled, &pool).expect("it is consistent");
+        assert_eq!(rebuilt.finish(), Some(block.clone()), "no round trip is left");
+        let size = block.transactions[0].size();
+        assert!(70 * size > MAX_PREFILLED_BYTES);
+        assert_eq!(compact.for_receiver(&block, &ids, |_| true), compact, "all or nothing");
+    }
+
+    #[test]
     fn a_count_that_is_not_the_headers_is_refused() {
-        let mut compact = CompactBlock::of(&block(3), 7);
+        let mut compact = named(&block(3));
         compact.short_ids.pop();
         assert_eq!(rebuild(compact, &[]).err(), Some(CompactError::Count { named: 2, counted: 3 }));
     }
 
     #[test]
     fn a_short_id_that_stands_for_two_is_asked_for() {
-        let mut compact = CompactBlock::of(&block(2), 7);
+        let mut compact = named(&block(2));
         compact.short_ids[1] = compact.short_ids[0];
         let rebuilt = rebuild(compact, &[transaction(0), transaction(1)]).expect("it is consistent");
         assert_eq!(rebuilt.missing(), [0, 1]);

@@ -6,20 +6,24 @@
 //! | Module | Decides | What a peer can make grow |
 //! |---|---|---|
 //! | [`message`] | the bytes of link and fetch | frames, lists: each bounded before it is allocated |
-//! | [`book`] | whom to dial | 512 peers of 4 addresses, 64 told by one peer |
+//! | [`book`] | whom to dial | 256 good peers and 256 heard of, of 4 addresses, 64 told by one peer |
+//! | [`eviction`] | whose place a newcomer gets | nothing |
 //! | [`score`] | who has to go | a number |
 //! | [`requests`] | what still waits for an answer | 8 questions to a peer |
 //! | [`headers`] | whom to ask for headers | one claim a peer |
 //! | [`bodies`] | which body to fetch from whom | a window of 512 in 16 batches |
 //! | [`compact`] | a block from short ids | one slot a transaction the header counts |
 //! | [`early`] | blocks from the future | 32, 4 from one peer |
-//! | [`transactions`] | transaction announcements | 4096 ids known a peer, 512 wanted from one |
+//! | [`transactions`] | transaction announcements | 4096 ids known a peer, 1024 waiting, 256 wanted from one |
+//! | [`held`] | whose transactions may wait behind a gap | 128 KiB a peer |
 
 pub mod bodies;
 pub mod book;
 pub mod compact;
 pub mod early;
+pub mod eviction;
 pub mod headers;
+pub mod held;
 pub mod message;
 mod peer;
 mod recent;

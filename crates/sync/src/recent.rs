@@ -30,6 +30,13 @@ impl<T: Ord + Copy> RecentSet<T> {
         true
     }
 
+    /// Takes the oldest item out.
+    pub fn pop_oldest(&mut self) -> Option<T> {
+        let oldest = self.order.pop_front()?;
+        self.items.remove(&oldest);
+        Some(oldest)
+    }
+
     /// Whether the item is remembered.
     pub fn contains(&self, item: &T) -> bool {
         self.items.contains(item)
@@ -58,5 +65,6 @@ mod tests {
         assert!(set.insert(2));
         assert!(set.insert(3));
         assert_eq!((set.contains(&1), set.contains(&2), set.contains(&3), set.len()), (false, true, true, 2));
+        assert_eq!((set.pop_oldest(), set.pop_oldest(), set.pop_oldest()), (Some(2), Some(3), None));
     }
 }

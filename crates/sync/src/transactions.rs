@@ -1,7 +1,11 @@
 //! Transaction relay: announced by id, asked for once, passed on to those who don't know it.
 //!
-//! Bounds: each peer's known ids up to [`MAX_KNOWN`] (the latest), ids waiting to be told to it up to [`MAX_QUEUED`], ids wanted
-//! from the network up to [`MAX_WANTED`] of which [`MAX_WANTED_PER_PEER`] from one peer; refused ids up to [`MAX_REFUSED`].
+//! What a peer announces waits at that peer until it can be asked for; only so much is asked of one peer at a time. An id is
+//! asked of one peer; the others that announced it are asked when that one fails.
+//!
+//! Bounds, for each peer: known ids up to [`MAX_KNOWN`] (the latest), ids waiting to be asked for up to [`MAX_HEARD`] (the latest), ids
+//! waiting to be told to it up to [`MAX_QUEUED`], ids asked of it up to [`MAX_WANTED_PER_PEER`]: no peer's flood takes anything from
+//! what may be asked of another. Refused ids up to [`MAX_REFUSED`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +15,12 @@ use crate::{PeerId, message::MAX_TRANSACTION_IDS, recent::RecentSet};
 
 /// The most ids remembered as known to one peer.
 pub const MAX_KNOWN: usize = 4_096;
+/// The most ids that a peer announced and that were not asked for yet.
+pub const MAX_HEARD: usize = 1_024;
 /// The most ids waiting to be told to one peer.
 pub const MAX_QUEUED: usize = 1_024;
-/// The most transactions being fetched.
-pub const MAX_WANTED: usize = 4_096;
 /// The most transactions being fetched from one peer.
-pub const MAX_WANTED_PER_PEER: usize = 512;
+pub const MAX_WANTED_PER_PEER: usize = 256;
 /// The most ids remembered as refused.
 pub const MAX_REFUSED: usize = 4_096;
 
@@ -33,6 +37,7 @@ pub struct TransactionRelay {
 #[derive(Debug)]
 struct Lane {
     known: RecentSet<TxId>,
+    heard: RecentSet<TxId>,
     queue: BTreeSet<TxId>,
     wanted: usize,
 }
@@ -54,6 +59,7 @@ impl TransactionRelay {
     pub fn joined(&mut self, peer: PeerId) {
         self.lanes.entry(peer).or_insert_with(|| Lane {
             known: RecentSet::new(MAX_KNOWN),
+            heard: RecentSet::new(MAX_HEARD),
             queue: BTreeSet::new(),
             wanted: 0,
         });
@@ -64,63 +70,85 @@ impl TransactionRelay {
         self.lanes.remove(peer);
     }
 
-    /// A peer announced transactions; gives those to ask it for. `have` tells which are known.
-    pub fn announced(&mut self, peer: PeerId, ids: &[TxId], have: impl Fn(&TxId) -> bool) -> Vec<TxId> {
-        let Some(lane) = self.lanes.get_mut(&peer) else { return Vec::new() };
-        let mut ask = Vec::new();
+    /// A peer announced transactions. `have` tells which need not be asked for.
+    pub fn announced(&mut self, peer: PeerId, ids: &[TxId], have: impl Fn(&TxId) -> bool) {
+        let Some(lane) = self.lanes.get_mut(&peer) else { return };
         for &id in ids {
             lane.known.insert(id);
             lane.queue.remove(&id);
-            if have(&id) || self.refused.contains(&id) {
-                continue;
-            }
-            if let Some(wanted) = self.wanted.get_mut(&id) {
-                if wanted.others.len() < MAX_OTHERS && wanted.from != peer && !wanted.others.contains(&peer) {
-                    wanted.others.push(peer);
-                }
-            } else if self.wanted.len() < MAX_WANTED && lane.wanted < MAX_WANTED_PER_PEER {
-                lane.wanted += 1;
-                self.wanted.insert(id, Wanted { from: peer, others: Vec::new() });
-                ask.push(id);
+            if !have(&id) && !self.refused.contains(&id) {
+                lane.heard.insert(id);
             }
         }
-        ask
     }
 
-    /// An answer came: whatever was asked for is wanted no more. What did not come may be had from others, as
-    /// [`TransactionRelay::failed`] gives it.
-    pub fn answered(
+    /// What to ask now, and whom, at most one question each. `may_ask` tells whether a peer has room for one.
+    pub fn questions(
         &mut self,
-        peer: &PeerId,
-        asked: &[TxId],
-        given: &BTreeSet<TxId>,
-    ) -> BTreeMap<PeerId, Vec<TxId>> {
+        may_ask: impl Fn(&PeerId) -> bool,
+        have: impl Fn(&TxId) -> bool,
+    ) -> Vec<(PeerId, Vec<TxId>)> {
+        let mut questions = Vec::new();
+        for (peer, lane) in &mut self.lanes {
+            if lane.heard.is_empty() || !may_ask(peer) {
+                continue;
+            }
+            let mut ids = Vec::new();
+            while ids.len() < MAX_TRANSACTION_IDS && lane.wanted < MAX_WANTED_PER_PEER {
+                let Some(id) = lane.heard.pop_oldest() else { break };
+                if have(&id) || self.refused.contains(&id) {
+                    continue;
+                }
+                if let Some(wanted) = self.wanted.get_mut(&id) {
+                    wanted.also_at(*peer);
+                    continue;
+                }
+                self.wanted.insert(id, Wanted { from: *peer, others: Vec::new() });
+                lane.wanted += 1;
+                ids.push(id);
+            }
+            if !ids.is_empty() {
+                questions.push((*peer, ids));
+            }
+        }
+        questions
+    }
+
+    /// An answer came: what was asked for and came is wanted no more, the rest may be had from others.
+    pub fn answered(&mut self, peer: &PeerId, asked: &[TxId], given: &BTreeSet<TxId>) {
         let (came, missing): (Vec<TxId>, Vec<TxId>) = asked.iter().partition(|id| given.contains(*id));
         for id in came {
             self.done(&id);
         }
-        self.failed(peer, &missing)
+        self.failed(peer, &missing);
     }
 
-    /// No answer came; gives whom to ask instead, and for what.
-    pub fn failed(&mut self, peer: &PeerId, asked: &[TxId]) -> BTreeMap<PeerId, Vec<TxId>> {
-        let mut instead: BTreeMap<PeerId, Vec<TxId>> = BTreeMap::new();
+    /// No answer came: whoever else announced it will be asked.
+    pub fn failed(&mut self, peer: &PeerId, asked: &[TxId]) {
         for id in asked {
             if self.wanted.get(id).is_none_or(|wanted| wanted.from != *peer) {
                 continue;
             }
-            let others = self.done(id);
-            let mut others = others.into_iter().filter(|other| self.lanes.contains_key(other));
-            if let Some(other) = others.next() {
-                let others = others.collect();
-                self.wanted.insert(*id, Wanted { from: other, others });
+            for other in self.done(id) {
                 if let Some(lane) = self.lanes.get_mut(&other) {
-                    lane.wanted += 1;
+                    lane.heard.insert(*id);
                 }
-                instead.entry(other).or_default().push(*id);
             }
         }
-        instead
+    }
+
+    /// Whether the peer announced this transaction or was told of it, as far as that is remembered.
+    pub fn knows(&self, peer: &PeerId, id: &TxId) -> bool {
+        self.lanes.get(peer).is_some_and(|lane| lane.known.contains(id))
+    }
+
+    /// The most bytes that the relay can hold for so many peers, whatever they say.
+    pub const fn max_bytes(peers: usize) -> usize {
+        // A remembered id stands in a set and in a queue.
+        let id = 2 * size_of::<TxId>();
+        let wanted = MAX_WANTED_PER_PEER
+            * (size_of::<TxId>() + size_of::<Wanted>() + MAX_OTHERS * size_of::<PeerId>());
+        peers * ((MAX_KNOWN + MAX_HEARD + MAX_QUEUED) * id + wanted) + MAX_REFUSED * id
     }
 
     /// A transaction is not to be had or passed on, whoever sends it.
@@ -182,6 +210,15 @@ impl TransactionRelay {
     }
 }
 
+impl Wanted {
+    /// Another peer has it too.
+    fn also_at(&mut self, peer: PeerId) {
+        if self.others.len() < MAX_OTHERS && self.from != peer && !self.others.contains(&peer) {
+            self.others.push(peer);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,19 +238,56 @@ mod tests {
         relay
     }
 
+    /// What is asked of whom, when everybody may be asked and nothing is here.
+    fn asked(relay: &mut TransactionRelay) -> Vec<(PeerId, Vec<TxId>)> {
+        relay.questions(|_| true, |_| false)
+    }
+
+    fn flood(from: u32, count: u32) -> Vec<TxId> {
+        let id = |n: u32| {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&n.to_le_bytes());
+            TxId::from_bytes(bytes)
+        };
+        (from..from + count).map(id).collect()
+    }
+
     #[test]
     fn an_id_is_asked_for_once_and_elsewhere_when_that_fails() {
         let mut relay = relay();
-        assert_eq!(relay.announced(peer(1), &[id(1), id(2)], |_| false), [id(1), id(2)]);
-        assert!(relay.announced(peer(2), &[id(1)], |_| false).is_empty());
-        let instead = relay.answered(&peer(1), &[id(1), id(2)], &BTreeSet::from([id(2)]));
-        assert_eq!(instead, BTreeMap::from([(peer(2), vec![id(1)])]));
-        assert!(relay.failed(&peer(2), &[id(1)]).is_empty());
-        assert_eq!(
-            relay.announced(peer(1), &[id(1)], |_| false),
-            [id(1)],
-            "nobody is asked any more, so again"
-        );
+        relay.announced(peer(1), &[id(1), id(2)], |_| false);
+        assert_eq!(asked(&mut relay), [(peer(1), vec![id(1), id(2)])]);
+        relay.announced(peer(2), &[id(1)], |_| false);
+        assert!(asked(&mut relay).is_empty());
+        relay.answered(&peer(1), &[id(1), id(2)], &BTreeSet::from([id(2)]));
+        assert_eq!(asked(&mut relay), [(peer(2), vec![id(1)])]);
+        relay.failed(&peer(2), &[id(1)]);
+        assert!(asked(&mut relay).is_empty(), "nobody else has it");
+        relay.announced(peer(1), &[id(1)], |_| false);
+        assert_eq!(asked(&mut relay), [(peer(1), vec![id(1)])], "nobody is asked any more, so again");
+    }
+
+    #[test]
+    fn what_cannot_be_asked_for_now_waits() {
+        let mut relay = relay();
+        relay.announced(peer(1), &flood(0, 600), |_| false);
+        assert!(relay.questions(|_| false, |_| false).is_empty());
+        let mut got = Vec::new();
+        for _ in 0..3 {
+            let (_, ids) = asked(&mut relay).remove(0);
+            assert!(asked(&mut relay).is_empty(), "one question is as much as may be wanted of one peer");
+            relay.answered(&peer(1), &ids, &ids.iter().copied().collect());
+            got.extend(ids);
+        }
+        assert_eq!(got, flood(0, 600));
+    }
+
+    #[test]
+    fn what_came_by_another_way_meanwhile_is_not_asked_for() {
+        let mut relay = relay();
+        relay.announced(peer(1), &[id(1), id(2), id(3)], |_| false);
+        relay.refuse(id(2));
+        assert_eq!(relay.questions(|_| true, |known| *known == id(1)), [(peer(1), vec![id(3)])]);
     }
 
     #[test]
@@ -227,18 +301,20 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_ids_stays_within_its_bounds() {
-        let mut relay = relay();
-        let flood: Vec<_> = (0..10_000u32)
-            .map(|n| {
-                let mut bytes = [0; 32];
-                bytes[..4].copy_from_slice(&n.to_le_bytes());
-                TxId::from_bytes(bytes)
-            })
-            .collect();
-        assert_eq!(relay.announced(peer(1), &flood, |_| false).len(), MAX_WANTED_PER_PEER);
-        assert_eq!(relay.announced(peer(2), &[id(9)], |_| false).len(), 1, "the other peer is not starved");
-        relay.tell_one(&peer(2), flood.into_iter());
-        assert_eq!(relay.lanes[&peer(2)].queue.len(), MAX_QUEUED);
+    fn a_flood_of_ids_stays_within_its_bounds_and_starves_nobody() {
+        let mut relay = TransactionRelay::default();
+        for n in 1..=32 {
+            relay.joined(peer(n));
+        }
+        for n in 1..32 {
+            relay.announced(peer(n), &flood(u32::from(n) * 100_000, 10_000), |_| false);
+        }
+        relay.announced(peer(32), &[id(9)], |_| false);
+        let questions = asked(&mut relay);
+        assert!(questions.iter().all(|(_, ids)| ids.len() <= MAX_WANTED_PER_PEER));
+        assert_eq!(questions.last(), Some(&(peer(32), vec![id(9)])), "the honest peer is asked");
+        assert!(relay.lanes.values().all(|lane| lane.heard.len() <= MAX_HEARD));
+        relay.tell_one(&peer(32), flood(0, 10_000).into_iter());
+        assert_eq!(relay.lanes[&peer(32)].queue.len(), MAX_QUEUED);
     }
 }
