@@ -88,7 +88,8 @@ impl Stage {
     /// A peer that stands at the genesis, like the node.
     fn meet(&mut self, name: &str) -> PeerId {
         let peer = PeerId::new(name.as_bytes()).expect("a short name");
-        let info = PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
+        let info =
+            PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
         self.give(Input::PeerUp(peer, info));
         let genesis = spec().genesis_hash();
         let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
@@ -105,11 +106,11 @@ impl Stage {
         self.say(peer, LinkMessage::Block(Box::new(CompactBlock::of(block, salt))));
     }
 
-    /// How many times a peer may say what nobody asked for, until it is one too many. Its score is nowhere to be read,
+    /// How many times a peer may ask for what is given once, until it is one too many. Its score is nowhere to be read,
     /// but each point that it has makes this number smaller.
     fn patience(&mut self, peer: PeerId) -> usize {
         let noise = (0..1_000).find(|_| {
-            self.say(peer, LinkMessage::Peers(Vec::new()));
+            self.say(peer, LinkMessage::GetTransactions);
             self.sent_away.contains(&(peer, Reason::Misbehaviour))
         });
         noise.expect("it has an end")

@@ -24,10 +24,12 @@ const SLEPT_MS: u64 = 5_000;
 /// A peer that did not answer is asked for headers again after so long.
 const RETRY_MS: u64 = 30_000;
 const MAX_REBUILDING: usize = 16;
+/// The most bytes of them.
+pub(crate) const MAX_REBUILDING_BYTES: usize = 8 * 1024 * 1024;
 /// Bodies looked at when dealing out what to fetch.
 const WANTED: usize = 512;
 /// Blocks being verified, after which no more are fetched.
-const MAX_VERIFYING: usize = 64;
+pub(crate) const MAX_VERIFYING: usize = 64;
 
 /// What a question was about.
 #[derive(Debug)]
@@ -36,6 +38,16 @@ pub(crate) enum Asked {
     Bodies(Vec<BlockHash>),
     BlockTransactions(BlockHash, Box<Reconstruction>),
     Transactions(Vec<TxId>),
+}
+
+impl Asked {
+    /// How many bytes are kept for the answer.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::BlockTransactions(_, block) => block.bytes(),
+            _ => 0,
+        }
+    }
 }
 
 impl Node {
@@ -142,7 +154,7 @@ impl Node {
         match (asked, response) {
             (Asked::Headers, Response::Headers(headers)) => self.headers_came(peer, &headers),
             (Asked::Bodies(hashes), Response::Bodies(bodies)) => {
-                self.bodies_came(peer, &hashes, bodies, millis)
+                self.bodies_came(peer, &hashes, bodies, millis);
             }
             (Asked::BlockTransactions(hash, block), Response::BlockTransactions(transactions)) => {
                 self.block_transactions_came(peer, hash, *block, transactions);
@@ -164,9 +176,10 @@ impl Node {
         hash: BlockHash,
         block: Reconstruction,
     ) -> bool {
-        let rebuilding =
-            self.requests.notes().filter(|(_, note)| matches!(note, Asked::BlockTransactions(..)));
-        if rebuilding.count() >= MAX_REBUILDING || !self.requests.may_ask(&peer) {
+        let rebuilding = || self.requests.notes().map(|(_, note)| note.bytes()).filter(|bytes| *bytes > 0);
+        let bytes = rebuilding().sum::<usize>() + block.bytes();
+        let too_many = rebuilding().count() >= MAX_REBUILDING || bytes > MAX_REBUILDING_BYTES;
+        if too_many || !self.requests.may_ask(&peer) {
             return false;
         }
         let request = Request::BlockTransactions { block: hash, positions: block.missing() };

@@ -16,7 +16,7 @@
 //! # Bounds
 //! Everything a peer can make grow is bounded in the module that holds it: connections in `peers`, questions in `fetch`,
 //! answers in `serve`, signatures in `verify`, early blocks and announcements in `tabchain_sync`, headers in
-//! `tabchain_chain`, pending transactions in `tabchain_mempool`, unwritten rows in `disk`.
+//! `tabchain_chain`, pending transactions in `tabchain_mempool`, unwritten rows in `disk`. [`Holdings`] adds them up.
 
 mod adopt;
 mod blocks;
@@ -27,6 +27,7 @@ mod disk;
 mod error;
 mod event;
 mod fetch;
+mod holdings;
 mod input;
 mod link;
 mod mining;
@@ -49,6 +50,7 @@ pub use command::{Command, MAX_LIST, Reply, Sealing};
 pub use config::{Config, Limits};
 pub use error::{CommandError, Reason};
 pub use event::{Event, PeerChange, Warning};
+pub use holdings::Holdings;
 pub use input::Input;
 pub use node::Node;
 pub use output::{BatchId, CommandId, JobId, LoadId, Output, Template};

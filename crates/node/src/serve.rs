@@ -1,6 +1,7 @@
 //! Answering peers. Nobody is asked to trust it: whatever is given can be checked by its hash.
 //!
-//! Bounds: [`MAX_SERVING_PER_PEER`] questions of a peer that need the store are open at once, further ones are refused as busy; one
+//! Bounds: [`MAX_SERVING_PER_PEER`] questions of a peer that need the store are open at once, and [`MAX_SERVING`] in all, the second half of them
+//! one a peer, so that a few that ask much leave room for others; further ones are refused as busy. One
 //! body is read at a time for each, and an answer is cut at its byte budget.
 
 use tabchain_primitives::{BlockHash, Transaction, TxId};
@@ -12,6 +13,8 @@ use crate::node::{Node, Purpose};
 use crate::{Output, rows};
 
 const MAX_SERVING_PER_PEER: usize = 4;
+/// The most answers in the making.
+pub(crate) const MAX_SERVING: usize = 32;
 
 /// Names an answer in the making.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +32,16 @@ pub(crate) struct Serving {
 enum Want {
     Bodies { left: std::vec::IntoIter<BlockHash>, reading: Option<BlockHash>, done: Vec<Body>, bytes: usize },
     Transactions { block: BlockHash, positions: Vec<u32> },
+}
+
+impl Serving {
+    /// How many bytes it holds.
+    pub(crate) const fn bytes(&self) -> usize {
+        match &self.want {
+            Want::Bodies { bytes, .. } => *bytes,
+            Want::Transactions { .. } => 0,
+        }
+    }
 }
 
 impl Node {
@@ -75,7 +88,9 @@ impl Node {
     }
 
     fn serve(&mut self, peer: PeerId, request: RequestId, want: Want) {
-        if self.serving.values().filter(|serving| serving.peer == peer).count() >= MAX_SERVING_PER_PEER {
+        let of_peer = self.serving.values().filter(|serving| serving.peer == peer).count();
+        let most = if self.serving.len() < MAX_SERVING / 2 { MAX_SERVING_PER_PEER } else { 1 };
+        if of_peer >= most || self.serving.len() >= MAX_SERVING {
             let busy = Message::RequestFailed(request, Failure::Busy);
             return self.emit(Output::Send(peer, busy));
         }

@@ -1,10 +1,10 @@
 //! Signatures sent out to be verified. Whatever is cheap to check was checked before.
 //!
 //! Bounds: a block is verified once at a time, and blocks come from a bounded window; transactions of peers come from
-//! bounded requests, and nothing of them is taken while [`MAX_TRANSACTION_JOBS`] are out.
+//! bounded requests, and nothing of them is taken while [`MAX_TRANSACTION_JOBS`] or [`MAX_RELAYED_BYTES`] are out.
 
 use tabchain_consensus::{CheckedBlock, CheckedTransaction, SignatureChecks, Verdict, VerifiedTransaction};
-use tabchain_primitives::BlockHash;
+use tabchain_primitives::{BlockHash, Transaction};
 use tabchain_sync::PeerId;
 use tabchain_sync::score::Fault;
 
@@ -14,6 +14,8 @@ use crate::{CommandId, JobId, Output};
 
 /// The most lists of peers' transactions out for verification.
 pub(crate) const MAX_TRANSACTION_JOBS: usize = 64;
+/// The most bytes of them, after which no more are asked for.
+pub(crate) const MAX_RELAYED_BYTES: usize = 4 * 1024 * 1024;
 
 /// What is being verified.
 #[derive(Debug)]
@@ -36,6 +38,16 @@ pub(crate) enum Job {
         checked: Box<CheckedTransaction>,
         command: CommandId,
     },
+}
+
+impl Job {
+    /// How many bytes a block among them has.
+    pub(crate) fn block_bytes(&self) -> usize {
+        match self {
+            Self::Block { checked, .. } => checked.block().transactions.iter().map(Transaction::size).sum(),
+            _ => 0,
+        }
+    }
 }
 
 impl Node {
@@ -75,7 +87,17 @@ impl Node {
 
     /// Whether more transactions of peers can be taken.
     pub(crate) fn has_room_to_verify(&self) -> bool {
-        self.jobs.values().filter(|job| matches!(job, Job::Relayed { .. })).count() < MAX_TRANSACTION_JOBS
+        let jobs = self.jobs.values().filter(|job| matches!(job, Job::Relayed { .. })).count();
+        jobs < MAX_TRANSACTION_JOBS && self.relayed_bytes() < MAX_RELAYED_BYTES
+    }
+
+    /// Bytes of peers' transactions that are being verified.
+    pub(crate) fn relayed_bytes(&self) -> usize {
+        let relayed = self.jobs.values().filter_map(|job| match job {
+            Job::Relayed { checked, .. } => Some(checked),
+            _ => None,
+        });
+        relayed.flatten().map(CheckedTransaction::size).sum()
     }
 
     fn finish(&mut self, job: Job, verdict: Verdict) {

@@ -65,6 +65,12 @@ impl CompactBlock {
         Self { header: block.header, salt, short_ids, prefilled: Vec::new() }
     }
 
+    /// How many bytes it takes, about.
+    pub fn bytes(&self) -> usize {
+        let prefilled = self.prefilled.iter().map(|filled| filled.transaction.size());
+        size_of::<Self>() + self.short_ids.len() * size_of::<ShortId>() + prefilled.sum::<usize>()
+    }
+
     /// The same for a receiver that lacks some of the transactions: they are sent along, if they fit.
     #[must_use]
     pub fn for_receiver(&self, block: &Block, ids: &[TxId], lacks: impl Fn(&TxId) -> bool) -> Self {

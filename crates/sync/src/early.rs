@@ -40,6 +40,11 @@ impl EarlyBlocks {
         (first.key().0 <= now).then(|| first.remove())
     }
 
+    /// How many bytes are held, about.
+    pub fn bytes(&self) -> usize {
+        self.held.values().map(|(_, block)| block.bytes()).sum()
+    }
+
     /// When the next block's time comes.
     pub fn next(&self) -> Option<Timestamp> {
         self.held.first_key_value().map(|((at, _), _)| *at)

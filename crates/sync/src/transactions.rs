@@ -25,6 +25,9 @@ pub const MAX_WANTED_PER_PEER: usize = 256;
 pub const MAX_REFUSED: usize = 4_096;
 
 const MAX_OTHERS: usize = 3;
+/// A remembered id stands in a set and in a queue.
+const REMEMBERED_ID: usize = 2 * size_of::<TxId>();
+const WANTED_ID: usize = size_of::<TxId>() + size_of::<Wanted>() + MAX_OTHERS * size_of::<PeerId>();
 
 /// What each peer knows, and what is wanted from whom.
 #[derive(Debug)]
@@ -142,13 +145,17 @@ impl TransactionRelay {
         self.lanes.get(peer).is_some_and(|lane| lane.known.contains(id))
     }
 
+    /// How many bytes are held, about.
+    pub fn bytes(&self) -> usize {
+        let ids = |lane: &Lane| lane.known.len() + lane.heard.len() + lane.queue.len();
+        let remembered = self.lanes.values().map(ids).sum::<usize>() + self.refused.len();
+        remembered * REMEMBERED_ID + self.wanted.len() * WANTED_ID
+    }
+
     /// The most bytes that the relay can hold for so many peers, whatever they say.
     pub const fn max_bytes(peers: usize) -> usize {
-        // A remembered id stands in a set and in a queue.
-        let id = 2 * size_of::<TxId>();
-        let wanted = MAX_WANTED_PER_PEER
-            * (size_of::<TxId>() + size_of::<Wanted>() + MAX_OTHERS * size_of::<PeerId>());
-        peers * ((MAX_KNOWN + MAX_HEARD + MAX_QUEUED) * id + wanted) + MAX_REFUSED * id
+        let remembered = peers * (MAX_KNOWN + MAX_HEARD + MAX_QUEUED) + MAX_REFUSED;
+        remembered * REMEMBERED_ID + peers * MAX_WANTED_PER_PEER * WANTED_ID
     }
 
     /// A transaction is not to be had or passed on, whoever sends it.

@@ -1,0 +1,185 @@
+//! A flood from every peer at once: whatever they say, what the node holds for them stays within its bounds, and it says so.
+
+use std::sync::Arc;
+
+use tabchain_chain::testing::{Key, mine_at, spec};
+use tabchain_chain::{Chain, testing::transfer};
+use tabchain_node::{
+    Config, ConnectionKind, Holdings, Input, Message, Node, Output, PeerAddress, PeerId, PeerInfo,
+};
+use tabchain_primitives::{Height, Timestamp, TxId, Work};
+use tabchain_records::Rows;
+use tabchain_sync::{
+    CompactBlock, Hello, LinkMessage, PROTOCOL_VERSION, PeerRecord, Request, RequestId, Response, TipClaim,
+};
+
+const PEERS: u8 = 32;
+
+/// A node whose store answers and whose signature checks never come to an end, which is the worst for what it holds.
+struct Stage {
+    node: Node,
+    now: Timestamp,
+    /// Requests that the node has made.
+    asked: Vec<(PeerId, RequestId, Request)>,
+    most: Holdings,
+}
+
+impl Stage {
+    fn open() -> Self {
+        let config = Config::new(spec(), [9; 32]);
+        let most = Holdings::most(&config);
+        let now = spec().genesis_header().time().saturating_add(60_000);
+        let mut stage = Self { node: Node::open(config), now, asked: Vec::new(), most };
+        stage.settle();
+        stage
+    }
+
+    fn give(&mut self, input: Input) {
+        self.node.handle(self.now, input);
+        self.settle();
+        let held = self.node.holdings();
+        assert!(held.is_within(&self.most), "{held:?} of {:?}", self.most);
+    }
+
+    fn settle(&mut self) {
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Load(id, _) => self.node.handle(self.now, Input::Loaded(id, Rows::default())),
+                Output::Commit(id, _) => self.node.handle(self.now, Input::Committed(id)),
+                Output::Send(peer, Message::Request(id, request)) => self.asked.push((peer, id, request)),
+                _ => {}
+            }
+        }
+    }
+
+    fn say(&mut self, peer: PeerId, words: LinkMessage) {
+        self.give(Input::Message(peer, Message::Link(words)));
+    }
+
+    fn meet(&mut self, peer: PeerId, outbound: bool) {
+        let (kind, address, introducer) = (ConnectionKind::Direct, None, None);
+        self.give(Input::PeerUp(peer, PeerInfo { kind, outbound, address, introducer }));
+        let genesis = spec().genesis_hash();
+        let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
+        let (version, time, agent) = (PROTOCOL_VERSION, self.now, String::new());
+        self.say(peer, LinkMessage::Hello(Hello { version, genesis, tip, time, agent }));
+    }
+}
+
+fn peer(number: u8) -> PeerId {
+    PeerId::new(&[b'p', number]).expect("two bytes")
+}
+
+fn id(number: u32) -> TxId {
+    let mut bytes = [0; 32];
+    bytes[..4].copy_from_slice(&number.to_le_bytes());
+    TxId::from_bytes(bytes)
+}
+
+#[test]
+fn the_bounds_together_are_what_a_tab_can_spare() {
+    let most = Holdings::most(&Config::new(Arc::clone(&spec()), [0; 32]));
+    assert!(most.total() < 256 * 1024 * 1024, "{} MiB: {most:?}", most.total() >> 20);
+}
+
+#[test]
+fn a_flood_from_every_peer_at_once_stays_within_the_bounds() {
+    let mut stage = Stage::open();
+    for number in 0..PEERS {
+        stage.meet(peer(number), number < 8);
+    }
+    let mut next = 0;
+    for round in 0..40 {
+        for number in 0..PEERS {
+            let ids: Vec<_> = (next..next + 256).map(id).collect();
+            next += 256;
+            stage.say(peer(number), LinkMessage::Transactions(ids));
+            stage.say(peer(number), LinkMessage::GetTransactions);
+            let address = PeerAddress::new("x".repeat(512)).expect("as long as may be");
+            let record = |n: u8| PeerRecord {
+                id: PeerId::new(&[round, number, n]).expect("three bytes"),
+                addresses: vec![address.clone(); 4],
+            };
+            stage.say(peer(number), LinkMessage::Peers((0..16).map(record).collect()));
+            for request in 0..8 {
+                let genesis = spec().genesis_hash();
+                let bodies = Message::Request(RequestId(request), Request::Bodies(vec![genesis; 64]));
+                stage.give(Input::Message(peer(number), bodies));
+            }
+        }
+    }
+    assert!(next > 300_000, "that was a flood: {next} ids");
+}
+
+#[test]
+fn early_blocks_from_everybody_stay_within_the_bounds() {
+    let mut stage = Stage::open();
+    let chain = Chain::new(spec());
+    let early = stage.now.saturating_add(spec().future_limit_ms() + 60_000);
+    for number in 0..PEERS {
+        stage.meet(peer(number), number < 8);
+    }
+    for number in 0..PEERS {
+        for miner in 0..8 {
+            let miner = Key::new(100 + 8 * u64::from(number) + miner).address();
+            let block = mine_at(&chain, miner, &[], early);
+            let mut compact = CompactBlock::of(&block, 1);
+            // As much as a frame holds, of what the header does not count.
+            compact.short_ids = vec![tabchain_sync::ShortId([7; 6]); 8_192];
+            stage.say(peer(number), LinkMessage::Block(Box::new(compact)));
+        }
+    }
+    let held = stage.node.holdings();
+    assert!(held.early > 1024 * 1024, "as many as are held: {held:?}");
+}
+
+#[test]
+fn transactions_wait_for_their_signatures_only_so_many_at_a_time() {
+    let mut stage = Stage::open();
+    for number in 0..8 {
+        stage.meet(peer(number), true);
+    }
+    // Good payments, as many as there can be, and checks that never end.
+    let payments: Vec<_> = (0..8u64)
+        .flat_map(|from| (0..64).map(move |nonce| (from, nonce)))
+        .map(|(from, nonce)| transfer(&spec(), &Key::new(from), nonce, Key::new(9).address(), 1, 10_000))
+        .collect();
+    for (number, payments) in (0..8).zip(payments.chunks(64)) {
+        let ids = payments.iter().map(tabchain_primitives::Transaction::id).collect();
+        stage.say(peer(number), LinkMessage::Transactions(ids));
+    }
+    let asked = std::mem::take(&mut stage.asked);
+    let mut given = 0;
+    for (peer, id, request) in asked {
+        let Request::Transactions(ids) = request else { continue };
+        let wanted = payments.iter().filter(|payment| ids.contains(&payment.id())).cloned().collect();
+        given += ids.len();
+        let response = Message::Response(id, Response::Transactions(wanted));
+        stage.give(Input::Message(peer, response));
+    }
+    assert_eq!(given, payments.len(), "all were asked for");
+    assert!(stage.node.holdings().relayed > 0, "and wait");
+}
+
+#[test]
+fn what_was_due_while_the_tab_slept_is_held_against_nobody() {
+    let mut stage = Stage::open();
+    for number in 0..8 {
+        stage.meet(peer(number), true);
+        let claim = TipClaim {
+            hash: tabchain_primitives::BlockHash::from_bytes([number; 32]),
+            height: Height::new(9),
+            work: spec().pow_limit().work(),
+        };
+        stage.say(peer(number), LinkMessage::Tip(claim));
+        stage.say(peer(number), LinkMessage::Transactions((0..100).map(id).collect()));
+    }
+    assert!(stage.asked.len() >= 4, "much is open");
+    let mut sent_away = 0;
+    stage.now = stage.now.saturating_add(8 * 60 * 60 * 1000);
+    stage.node.handle(stage.now, Input::Tick);
+    while let Some(output) = stage.node.poll() {
+        sent_away += usize::from(matches!(output, Output::Disconnect(..)));
+    }
+    assert_eq!(sent_away, 0);
+}
