@@ -204,7 +204,7 @@ fn transactions_of_a_lost_branch_return_to_the_pool_unless_they_conflict() {
 
 #[test]
 fn a_hundred_tips_at_one_height_take_bounded_memory() {
-    let limits = Limits { side_headers: 20 };
+    let limits = Limits { side_headers: 20, ..Limits::default() };
     let mut archive = Archive::new(Chain::with_limits(spec(), limits));
     let main = branch(&[], 100, 12, nothing);
     archive.offer_all(&main);

@@ -57,7 +57,11 @@ impl ChainBuilder {
             .and_then(|()| height_follows_parent(&header, below))
             .and_then(|()| time_is_after_parent(&header, below))
             .and_then(|()| hash_meets_target(&header, &hash));
-        sound.is_ok() && !self.tree.is_invalid(parent) && self.tree.insert(header, hash, parent).is_ok()
+        let fits = sound.is_ok() && !self.tree.is_invalid(parent);
+        if fits {
+            self.tree.restore(header, hash, parent);
+        }
+        fits
     }
 
     /// Notes that a block's body is stored. The chain stands at its checkpoint whether or not the bodies below it are
@@ -94,6 +98,7 @@ impl ChainBuilder {
         }
         accounts::are_those_of(&self.state, &self.spec, &header)?;
         self.tree.stand_at(end);
+        self.tree.trim();
         let mut history = History::default();
         for node in self.tree.active() {
             if node.hash == *checkpoint && history.root() != header.history_root() {

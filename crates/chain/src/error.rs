@@ -18,8 +18,8 @@ pub enum InsertError {
     /// It, or one of its ancestors, was found invalid before.
     #[error("block {0} was found invalid before")]
     KnownInvalid(BlockHash),
-    /// The side branches are full and it has no more work than any of them.
-    #[error("side branches are full and this header has too little work")]
+    /// It makes no better chain, and the side branches are full of more work or it leaves too far below the end.
+    #[error("this header has too little work to be kept")]
     LowWork,
     /// It breaks a rule.
     #[error(transparent)]

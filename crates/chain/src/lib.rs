@@ -20,7 +20,8 @@
 //! ```
 //!
 //! Memory: about 400 bytes a header with its share of the history, about 165 an account. What peers can make grow is
-//! bounded: headers off the two main chains by [`Limits`], everything else by proof of work and by fees.
+//! bounded: headers on side branches by [`Limits`], everything else by proof of work and by fees. How much work a long
+//! branch has is found out by [`Weighing`] it, before it is kept.
 
 mod accounts;
 mod arena;
@@ -37,6 +38,7 @@ mod state;
 pub mod testing;
 mod tree;
 mod undo;
+mod weighing;
 
 pub use builder::ChainBuilder;
 pub use chain::{Chain, Entry, Inserted, MAX_LOCATOR, Status, Step, Tip};
@@ -47,3 +49,4 @@ pub use snapshot::Snapshot;
 pub use state::{AccountProof, Prefix, ProofError, StateChunk};
 pub use tree::Limits;
 pub use undo::Undo;
+pub use weighing::{MAX_STRETCHES, Stretch, WeighError, Weighing};

@@ -176,11 +176,15 @@ impl Archive {
         Ok(inserted)
     }
 
-    /// Takes in blocks that come parents first.
+    /// Takes in blocks that come parents first, as one who knows what they weigh.
     pub fn offer_all(&mut self, blocks: &[Block]) {
+        if let Some(first) = blocks.first() {
+            self.chain.expect_branch(&first.header.parent());
+        }
         for block in blocks {
             self.offer(block).expect("the header is good");
         }
+        self.chain.end_branch();
     }
 
     /// Takes in the body of a block whose header is here, and goes where that leads.

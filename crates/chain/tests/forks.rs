@@ -167,7 +167,7 @@ fn a_reorg_of_1088_blocks_and_back_is_exact() {
 
 #[test]
 fn a_hundred_tips_at_one_height_are_bounded() {
-    let limits = Limits { side_headers: 20 };
+    let limits = Limits { side_headers: 20, ..Limits::default() };
     let mut archive = Archive::new(Chain::with_limits(spec(), limits));
     let main = branch(&[], 100, 30);
     archive.offer_all(&main);
@@ -186,7 +186,7 @@ fn a_hundred_tips_at_one_height_are_bounded() {
 
 #[test]
 fn a_heavier_fork_gets_through_a_flood_of_cheap_headers() {
-    let limits = Limits { side_headers: 20 };
+    let limits = Limits { side_headers: 20, ..Limits::default() };
     let mut archive = Archive::new(Chain::with_limits(spec(), limits));
     let main = branch(&[], 100, 15);
     archive.offer_all(&main);

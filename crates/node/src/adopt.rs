@@ -12,6 +12,7 @@ use tabchain_records::{Column, Query, Rows};
 use tabchain_sync::PeerId;
 use tabchain_sync::score::Fault;
 
+use crate::headers::Heaviest;
 use crate::node::{Node, Purpose};
 use crate::rows::{self, HeaderRow, SummaryRow};
 use crate::verify::Job;
@@ -72,14 +73,19 @@ impl Node {
         let inserted = self.chain.insert_header(header, self.now)?;
         if matches!(inserted, Inserted::New) {
             self.write_header(hash, &header);
-            for forgotten in self.chain.take_evicted() {
-                self.disk.delete(Column::Headers, *forgotten.as_bytes());
-                self.disk.delete(Column::Bodies, *forgotten.as_bytes());
-                self.disk.delete(Column::Undo, *forgotten.as_bytes());
-                self.blocks.remove(&forgotten);
-            }
+            self.delete_evicted();
         }
         Ok(inserted)
+    }
+
+    /// Deletes the rows of headers that the chain has forgotten.
+    pub(crate) fn delete_evicted(&mut self) {
+        for forgotten in self.chain.take_evicted() {
+            self.disk.delete(Column::Headers, *forgotten.as_bytes());
+            self.disk.delete(Column::Bodies, *forgotten.as_bytes());
+            self.disk.delete(Column::Undo, *forgotten.as_bytes());
+            self.blocks.remove(&forgotten);
+        }
     }
 
     /// Takes a body in. It counts only once its signatures are verified.
@@ -292,6 +298,7 @@ impl Node {
         self.flush();
         self.reading.clear();
         self.moved = Moved::default();
+        self.heaviest = Heaviest::default();
         self.begin_opening(true);
     }
 

@@ -31,6 +31,8 @@ pub struct Limits {
     pub block_bytes: usize,
     /// Blocks between two checkpoints of the state.
     pub checkpoint_blocks: u32,
+    /// Headers beside the chains that count.
+    pub chain: tabchain_chain::Limits,
 }
 
 impl Config {
@@ -48,6 +50,7 @@ impl Config {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { peers: 32, outbound: 8, block_bytes: 16 * 1024 * 1024, checkpoint_blocks: 64 }
+        let chain = tabchain_chain::Limits::default();
+        Self { peers: 32, outbound: 8, block_bytes: 16 * 1024 * 1024, checkpoint_blocks: 64, chain }
     }
 }

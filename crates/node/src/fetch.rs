@@ -1,15 +1,13 @@
-//! Asking peers for headers, bodies and transactions, and what their answers mean.
+//! Asking peers for bodies and transactions, and what their answers mean. Headers have a module of their own.
 //!
 //! Bounds: eight questions to a peer, a window of bodies, [`MAX_REBUILDING`] compact blocks being completed; nothing is asked
 //! while too much waits to be written or verified.
 
 use std::collections::BTreeSet;
 
-use tabchain_chain::{InsertError, Inserted};
-use tabchain_primitives::{BlockHash, Header, Transaction, TxId};
+use tabchain_primitives::{BlockHash, Transaction, TxId};
 use tabchain_sync::book::Regard;
 use tabchain_sync::compact::Reconstruction;
-use tabchain_sync::message::MAX_HEADERS;
 use tabchain_sync::score::Fault;
 use tabchain_sync::{Body, Failure, Message, PeerId, Request, RequestId, Response};
 
@@ -18,11 +16,9 @@ use crate::node::Node;
 use crate::verify::Job;
 use crate::{Output, Reason, rows};
 
-const PATIENCE_MS: u64 = 8_000;
+pub(crate) const PATIENCE_MS: u64 = 8_000;
 /// A tick that comes so late says that the tab was asleep.
 const SLEPT_MS: u64 = 5_000;
-/// A peer that did not answer is asked for headers again after so long.
-const RETRY_MS: u64 = 30_000;
 const MAX_REBUILDING: usize = 16;
 /// The most bytes of them.
 pub(crate) const MAX_REBUILDING_BYTES: usize = 8 * 1024 * 1024;
@@ -35,6 +31,8 @@ pub(crate) const MAX_VERIFYING: usize = 64;
 #[derive(Debug)]
 pub(crate) enum Asked {
     Headers,
+    /// A stretch of a chain that was weighed.
+    Stretch(usize),
     Bodies(Vec<BlockHash>),
     BlockTransactions(BlockHash, Box<Reconstruction>),
     Transactions(Vec<TxId>),
@@ -54,25 +52,6 @@ impl Node {
     pub(crate) fn ask(&mut self, peer: PeerId, request: Request, note: Asked, patience: u64) {
         let id = self.requests.ask(peer, note, self.now, patience);
         self.emit(Output::Send(peer, Message::Request(id, request)));
-    }
-
-    /// Asks whoever claims a better chain.
-    pub(crate) fn ask_for_headers(&mut self) {
-        if !self.disk.has_room() {
-            return;
-        }
-        let best = self.best_claim();
-        loop {
-            let chain = &self.chain;
-            let Some((peer, reached)) = self.headers.next(self.now, &best, |hash| chain.contains(hash))
-            else {
-                return;
-            };
-            let from = reached.filter(|hash| chain.contains(hash)).unwrap_or(best.hash);
-            let locator = chain.locator(&from);
-            let limit = u32::try_from(MAX_HEADERS).expect("a small number");
-            self.ask(peer, Request::Headers { locator, limit }, Asked::Headers, PATIENCE_MS);
-        }
     }
 
     /// Deals out the bodies that are missing on the best chain of headers.
@@ -127,7 +106,8 @@ impl Node {
     /// No answer will come: others are asked.
     pub(crate) fn unanswered(&mut self, peer: &PeerId, asked: Asked) {
         match asked {
-            Asked::Headers => self.headers.wait(peer, self.now.saturating_add(RETRY_MS)),
+            Asked::Headers => self.no_headers(peer),
+            Asked::Stretch(number) => self.no_stretch(peer, number),
             Asked::Bodies(hashes) => self.bodies.failed(peer, &hashes),
             Asked::BlockTransactions(hash, _) => self.bodies.release(&hash),
             Asked::Transactions(ids) => self.relay.failed(peer, &ids),
@@ -153,6 +133,9 @@ impl Node {
         }
         match (asked, response) {
             (Asked::Headers, Response::Headers(headers)) => self.headers_came(peer, &headers),
+            (Asked::Stretch(number), Response::Headers(headers)) => {
+                self.stretch_came(peer, number, headers);
+            }
             (Asked::Bodies(hashes), Response::Bodies(bodies)) => {
                 self.bodies_came(peer, &hashes, bodies, millis);
             }
@@ -197,30 +180,6 @@ impl Node {
         for (peer, ids) in self.relay.questions(|peer| requests.may_ask(peer), have) {
             self.ask(peer, Request::Transactions(ids.clone()), Asked::Transactions(ids), PATIENCE_MS);
         }
-    }
-
-    fn headers_came(&mut self, peer: PeerId, headers: &[Header]) {
-        let mut last = None;
-        let best = self.chain.best_header().work;
-        for header in headers {
-            let hash = header.hash();
-            match self.insert_header(*header, &hash) {
-                Ok(Inserted::New | Inserted::Known) => last = Some(hash),
-                // A block from the future is not held against the sender, and neither is a full house.
-                Err(InsertError::TooEarly { at }) => return self.headers.wait(&peer, at),
-                Err(InsertError::LowWork) => break,
-                Err(InsertError::UnknownParent(_) | InsertError::KnownInvalid(_) | InsertError::Rule(_)) => {
-                    self.headers.wait(&peer, self.now.saturating_add(RETRY_MS));
-                    return self.blame(&peer, Fault::Dishonest);
-                }
-            }
-        }
-        if self.chain.best_header().work > best {
-            self.note_first_with_block(&peer);
-        }
-        let more = last.filter(|_| headers.len() == MAX_HEADERS);
-        let chain = &self.chain;
-        self.headers.answered(&peer, more, |hash| chain.contains(hash));
     }
 
     fn bodies_came(&mut self, peer: PeerId, asked: &[BlockHash], bodies: Vec<Body>, millis: u64) {

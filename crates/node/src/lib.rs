@@ -27,6 +27,7 @@ mod disk;
 mod error;
 mod event;
 mod fetch;
+mod headers;
 mod holdings;
 mod input;
 mod link;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use tabchain_chain::Chain;
+use tabchain_chain::{Chain, Weighing};
 use tabchain_mempool::Mempool;
 use tabchain_primitives::{BlockHash, Timestamp, TxId};
 use tabchain_records::{Query, Rows, StoreError};
@@ -21,6 +21,7 @@ use crate::blocks::BlockCache;
 use crate::dial::Dialling;
 use crate::disk::Disk;
 use crate::fetch::Asked;
+use crate::headers::Heaviest;
 use crate::link::Told;
 use crate::mining::Mining;
 use crate::notice::Notices;
@@ -70,7 +71,8 @@ pub struct Node {
     pub(crate) place_salt: u64,
     pub(crate) book: PeerBook,
     pub(crate) requests: Requests<Asked>,
-    pub(crate) headers: HeaderSync,
+    pub(crate) headers: HeaderSync<Weighing>,
+    pub(crate) heaviest: Heaviest,
     pub(crate) bodies: BodyDownload,
     pub(crate) relay: TransactionRelay,
     pub(crate) held: HeldShares,
@@ -114,7 +116,7 @@ impl Node {
             rng: Rng::new(config.seed),
             outputs: VecDeque::new(),
             wake: None,
-            chain: Chain::new(Arc::clone(&config.spec)),
+            chain: Chain::with_limits(Arc::clone(&config.spec), config.limits.chain),
             mempool: Mempool::new(tabchain_mempool::Limits::default()),
             blocks: BlockCache::new(config.limits.block_bytes),
             moved: Moved::default(),
@@ -135,6 +137,7 @@ impl Node {
             book: PeerBook::default(),
             requests: Requests::default(),
             headers: HeaderSync::default(),
+            heaviest: Heaviest::default(),
             bodies: BodyDownload::default(),
             relay: TransactionRelay::default(),
             held: HeldShares::default(),
@@ -341,7 +344,7 @@ impl Node {
             self.chain.next_step().filter(|_| self.may_step()).map(|_| self.now),
             self.requests.deadline(),
             self.early.next(),
-            self.headers.next_try(self.now),
+            self.next_header_moment(),
             self.disk.deadline(),
             self.next_peer_moment(),
             self.next_dial_moment(),

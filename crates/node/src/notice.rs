@@ -1,6 +1,7 @@
 //! What the node is busy with, told as it changes.
 
 use tabchain_primitives::{CompactTarget, Timestamp, U256, Work};
+use tabchain_sync::headers::Bar;
 use tabchain_sync::{LinkMessage, PeerId, TipClaim};
 
 use crate::node::Node;
@@ -40,7 +41,7 @@ impl Node {
         let (best, tip) = (self.chain.best_header(), self.chain.tip());
         !self.ready
             || best.height.value() > tip.height.value() + CATCHING_UP
-            || self.headers.is_asking() && self.is_new()
+            || (self.headers.is_asking() || self.heaviest.is_coming()) && self.is_new()
     }
 
     /// What the node is busy with.
@@ -52,7 +53,7 @@ impl Node {
             SyncState::Alone
         } else if !greeted {
             SyncState::Connecting
-        } else if self.headers.is_behind(&self.best_claim(), |hash| self.chain.contains(hash)) {
+        } else if self.headers.is_behind(&Bar::best(&self.best_claim()), |hash| self.chain.contains(hash)) {
             SyncState::Headers
         } else if self.chain.best_header().work > self.chain.tip().work {
             SyncState::Blocks

@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tabchain_chain::{Chain, ChainBuilder, RestoreError};
-use tabchain_consensus::ChainSpec;
 use tabchain_primitives::BlockHash;
 use tabchain_primitives::codec::Decode;
 use tabchain_records::{Column, Query, Rows, StoreError};
@@ -20,7 +19,7 @@ use tabchain_sync::book::GoodPeer;
 
 use crate::node::{Node, Phase, Purpose};
 use crate::rows::{self, HeaderRow};
-use crate::{CommandError, Event, Input, LoadId, Warning};
+use crate::{CommandError, Config, Event, Input, LoadId, Warning};
 
 const MAX_DEFERRED: usize = 512;
 const HEADER_PAGE: u32 = 4_096;
@@ -115,7 +114,7 @@ impl Node {
             self.fatal(StoreError::Corrupt("the store belongs to another chain"));
             return;
         }
-        self.chain = opening.chain(&self.config.spec);
+        self.chain = opening.chain(&self.config);
         self.pending.restore(opening.meta.get(rows::OWN_PENDING), opening.meta.get(rows::PENDING));
         if opening.rebuild {
             // Chunks from another life must not mix with those of the next checkpoint.
@@ -169,20 +168,21 @@ impl Opening {
     }
 
     /// The chain at the checkpoint, or at the genesis if the state can't be trusted.
-    fn chain(&mut self, spec: &Arc<ChainSpec>) -> Chain {
+    fn chain(&mut self, config: &Config) -> Chain {
+        let (spec, limits) = (&config.spec, config.limits.chain);
         self.put_active_first();
         let checkpoint = self.hash(rows::CHECKPOINT).filter(|hash| *hash != spec.genesis_hash());
         if let Some(checkpoint) = checkpoint.filter(|_| !self.rebuild) {
-            if let Ok(chain) = self.build(spec, Some(&checkpoint)) {
+            if let Ok(chain) = self.build(config, Some(&checkpoint)) {
                 return chain;
             }
             (self.rebuild, self.damaged) = (true, true);
         }
-        self.build(spec, None).unwrap_or_else(|_| Chain::new(Arc::clone(spec)))
+        self.build(config, None).unwrap_or_else(|_| Chain::with_limits(Arc::clone(spec), limits))
     }
 
-    fn build(&self, spec: &Arc<ChainSpec>, checkpoint: Option<&BlockHash>) -> Result<Chain, RestoreError> {
-        let mut builder = ChainBuilder::new(Arc::clone(spec));
+    fn build(&self, config: &Config, checkpoint: Option<&BlockHash>) -> Result<Chain, RestoreError> {
+        let mut builder = ChainBuilder::with_limits(Arc::clone(&config.spec), config.limits.chain);
         for (hash, row) in &self.headers {
             if !builder.header(row.header) {
                 // Its parent's row was damaged: it is fetched again.
@@ -202,7 +202,7 @@ impl Opening {
                 }
             }
         }
-        builder.build(checkpoint.unwrap_or(&spec.genesis_hash()))
+        builder.build(checkpoint.unwrap_or(&config.spec.genesis_hash()))
     }
 
     /// Orders the headers by height, the last active chain first at each, because the first seen wins a tie.

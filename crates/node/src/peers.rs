@@ -385,7 +385,7 @@ impl Node {
         if let Some(peer) = self.peers.remove(id) {
             self.book.parted(id, self.now.since(peer.since), self.now);
         }
-        self.headers.left(id);
+        self.header_peer_left(id);
         self.bodies.left(id);
         self.relay.left(id);
         self.settle_held(id);

@@ -1,31 +1,49 @@
 //! Whom to ask for headers.
 //!
-//! While the node is far behind, one peer is asked at a time, because all would answer the same; near the tip whoever claims
-//! to know more is asked. A claim that an answer did not bear out is not believed again until it changes; a peer that did
-//! not answer, or whose answer was from the future, is asked again later.
+//! Near the tip whoever claims to know more is asked, a few at once. A chain that takes more than one answer is *weighed*
+//! before any of it is kept: its lane holds what was seen so far (`W`, which this module does not look into) and
+//! goes on with the next question. Of those one runs at a time, highest claim first, because honest peers would all tell the
+//! same; when it takes long, others run beside it, and when there is no place left for one that waits, the slowest gives up
+//! its place. So peers that drip delay the honest ones, and never keep them out.
 //!
-//! Bounds: one open question a peer, [`MAX_ASKED`] in all; one note for each connected peer.
+//! A claim that an answer did not bear out is not believed again until it changes, and its peer waits ever longer; a
+//! peer that did not answer, or whose answer was from the future, is asked again later.
+//!
+//! Bounds: one open question a peer; [`MAX_ASKED`] short questions and [`MAX_WEIGHED`] chains being weighed in all; one note for each
+//! connected peer.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use tabchain_primitives::{BlockHash, Height, Timestamp, Work};
 
 use crate::{PeerId, TipClaim};
 
-/// The most peers asked at once.
+/// The most peers asked at once for what may be one answer.
 pub const MAX_ASKED: usize = 4;
+/// The most chains being weighed at once.
+pub const MAX_WEIGHED: usize = 4;
 
-/// A claim that is so many blocks ahead makes for a long download, done with one peer at a time.
+/// A claim that is so many blocks ahead makes for a long download.
 const FAR: u32 = 500;
+/// When all that run have run for so long, one more is weighed beside them.
+const PATIENCE_MS: u64 = 30_000;
+/// A chain that has been weighed for so long loses its place to another if it is the slowest.
+const SLOW_MS: u64 = 60_000;
+/// How long a peer waits after a claim that one answer did not bear out; doubled each time.
+const DOUBT_MS: u64 = 2_000;
+/// It is doubled no more than so often: half an hour.
+const MAX_DOUBTS: u32 = 10;
+/// A chain that was weighed for nothing counts for so many claims.
+const WEIGHED_FOR_NOTHING: u32 = 4;
 
 /// Claims of the connected peers and what came of them.
-#[derive(Debug, Default)]
-pub struct HeaderSync {
-    lanes: BTreeMap<PeerId, Lane>,
+#[derive(Debug)]
+pub struct HeaderSync<W> {
+    lanes: BTreeMap<PeerId, Lane<W>>,
 }
 
 #[derive(Debug)]
-struct Lane {
+struct Lane<W> {
     hash: BlockHash,
     height: Height,
     /// Not known for a block that was announced without its ancestors: only its headers will tell.
@@ -33,13 +51,56 @@ struct Lane {
     asked: bool,
     /// The claim was not borne out.
     doubted: bool,
+    /// How much was asked for nothing since a claim was last borne out.
+    doubts: u32,
     /// Nothing is asked before.
     wait_until: Timestamp,
-    /// The last header of a full answer: the next question goes on from there.
-    reached: Option<BlockHash>,
+    weighed: Option<Weighed<W>>,
 }
 
-impl HeaderSync {
+#[derive(Debug)]
+struct Weighed<W> {
+    /// Not here while an answer is being worked through.
+    so_far: Option<W>,
+    since: Timestamp,
+    answers: u64,
+    /// It lost its place while a question was open: the answer is its last.
+    gives_up: bool,
+}
+
+/// What a claim has to be more than, to be worth a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bar {
+    /// Where the best header chain ends.
+    pub best: Height,
+    /// How much work is there already.
+    pub work: Work,
+    /// A block that was announced without its ancestors must be above this.
+    pub height: Height,
+}
+
+impl Bar {
+    /// More than the best header chain.
+    pub const fn best(best: &TipClaim) -> Self {
+        Self { best: best.height, work: best.work, height: Height::GENESIS }
+    }
+
+    /// Clearly more than a chain that was weighed and is not here yet. A block or two more than that will be asked for
+    /// when it is: honest peers go on while a newcomer is busy.
+    pub fn above(best: &TipClaim, weighed: &TipClaim) -> Self {
+        let (work, height) = (weighed.work.value(), weighed.height.value());
+        let work = Work::new(work.saturating_add(work >> 4));
+        Self { best: best.height, work, height: Height::new(height.saturating_add(height >> 4)) }
+    }
+}
+
+impl<W> Default for HeaderSync<W> {
+    fn default() -> Self {
+        Self { lanes: BTreeMap::new() }
+    }
+}
+
+impl<W> HeaderSync<W> {
     /// A peer says what its tip is.
     pub fn claimed(&mut self, peer: PeerId, claim: TipClaim) {
         self.note(peer, claim.hash, claim.height, Some(claim.work));
@@ -70,37 +131,116 @@ impl HeaderSync {
         self.lanes.values().any(|lane| lane.asked)
     }
 
-    /// Whether some peer claims more than `best`, in a block that is not known and a claim that is not doubted.
-    pub fn is_behind(&self, best: &TipClaim, knows: impl Fn(&BlockHash) -> bool) -> bool {
-        self.lanes.values().any(|lane| lane.is_more_than(best, &knows))
+    /// How many chains are being weighed.
+    pub fn weighed(&self) -> usize {
+        self.runs().count()
     }
 
-    /// The next peer to ask, with the block to go on from (`best` if none). `knows` tells whether a header is known.
+    /// Whether some peer claims more than the bar, in a block that is not known and a claim that is not doubted.
+    pub fn is_behind(&self, bar: &Bar, knows: impl Fn(&BlockHash) -> bool) -> bool {
+        self.lanes.values().any(|lane| lane.is_more_than(bar, &knows))
+    }
+
+    /// Whether a peer that may be asked claims more than the bar.
+    pub fn is_rivalled(&self, now: Timestamp, bar: &Bar, knows: impl Fn(&BlockHash) -> bool) -> bool {
+        self.lanes.values().any(|lane| lane.wait_until <= now && lane.is_more_than(bar, &knows))
+    }
+
+    /// The next peer to ask, with what was weighed of its chain so far. `knows` tells whether a header is known.
     pub fn next(
         &mut self,
         now: Timestamp,
-        best: &TipClaim,
+        bar: &Bar,
         knows: impl Fn(&BlockHash) -> bool,
-    ) -> Option<(PeerId, Option<BlockHash>)> {
-        let asked = self.lanes.values().filter(|lane| lane.asked).count();
-        let promising =
-            |lane: &Lane| !lane.asked && lane.wait_until <= now && lane.is_more_than(best, &knows);
-        let lanes = self.lanes.iter_mut().filter(|(_, lane)| promising(lane));
-        let (peer, lane) = lanes.max_by_key(|(_, lane)| lane.work)?;
-        let far = lane.height.value().saturating_sub(best.height.value()) > FAR;
-        if asked >= if far { 1 } else { MAX_ASKED } {
-            return None;
+    ) -> Option<(PeerId, Option<&W>)> {
+        for lane in self.lanes.values_mut().filter(|lane| !lane.asked && !lane.is_more_than(bar, &knows)) {
+            lane.weighed = None;
         }
+        let peer = self.under_way(now).or_else(|| self.beginner(now, bar, &knows))?;
+        let lane = self.lanes.get_mut(&peer)?;
         lane.asked = true;
-        Some((*peer, lane.reached))
+        Some((peer, lane.weighed.as_ref().and_then(|weighed| weighed.so_far.as_ref())))
     }
 
-    /// An answer came and its headers are in. `more` is the last of them if there may be more to get.
-    pub fn answered(&mut self, peer: &PeerId, more: Option<BlockHash>, knows: impl Fn(&BlockHash) -> bool) {
+    /// Peers that may be asked for a part of a chain that was weighed, the one that showed it first.
+    pub fn helpers(&self, now: Timestamp, chain: &TipClaim, shown_by: &PeerId) -> Vec<PeerId> {
+        let free = self.lanes.iter().filter(|(_, lane)| !lane.asked && lane.wait_until <= now);
+        let able = free.filter(|(peer, lane)| {
+            *peer == shown_by || !lane.doubted && lane.work.is_some_and(|work| work >= chain.work)
+        });
+        let mut able: Vec<PeerId> = able.map(|(peer, _)| *peer).collect();
+        able.sort_by_key(|peer| peer != shown_by);
+        able
+    }
+
+    /// A peer is asked for a part of a chain that was weighed.
+    pub fn helps(&mut self, peer: &PeerId) {
+        if let Some(lane) = self.lanes.get_mut(peer) {
+            lane.asked = true;
+        }
+    }
+
+    /// It answered.
+    pub fn helped(&mut self, peer: &PeerId) {
         if let Some(lane) = self.lanes.get_mut(peer) {
             lane.asked = false;
-            lane.reached = more;
-            lane.doubted = more.is_none() && !knows(&lane.hash);
+        }
+    }
+
+    /// An answer came. Gives what was weighed of the peer's chain before.
+    pub fn take(&mut self, peer: &PeerId) -> Option<W> {
+        let lane = self.lanes.get_mut(peer)?;
+        lane.asked = false;
+        lane.weighed.as_mut()?.so_far.take()
+    }
+
+    /// The answer was a full one, and this is what was weighed with it: the next question goes on from there. Unless too
+    /// many chains are being weighed: then it begins anew later.
+    pub fn goes_on(&mut self, peer: &PeerId, so_far: W, now: Timestamp) {
+        let full = self.weighed() >= MAX_WEIGHED;
+        let Some(lane) = self.lanes.get_mut(peer) else { return };
+        match &mut lane.weighed {
+            Some(weighed) if weighed.gives_up => lane.weighed = None,
+            Some(weighed) => {
+                weighed.so_far = Some(so_far);
+                weighed.answers += 1;
+            }
+            None if full => lane.wait_until = now.saturating_add(PATIENCE_MS),
+            None => {
+                let so_far = Some(so_far);
+                lane.weighed = Some(Weighed { so_far, since: now, answers: 1, gives_up: false });
+            }
+        }
+    }
+
+    /// The end of the peer's chain was seen, and what is better than ours is in, or will be fetched.
+    pub fn borne_out(&mut self, peer: &PeerId) {
+        if let Some(lane) = self.lanes.get_mut(peer) {
+            lane.weighed = None;
+            lane.doubts = 0;
+        }
+    }
+
+    /// The end of the peer's chain was seen, and it has only this much work. True if much was asked for nothing.
+    pub fn not_borne_out(&mut self, peer: &PeerId, work: Work, now: Timestamp) -> bool {
+        let Some(lane) = self.lanes.get_mut(peer) else { return false };
+        let weighed = lane.weighed.take().is_some();
+        if lane.work.is_none() && !weighed {
+            // No more was said than that there is a block, and so it is.
+            lane.work = Some(work);
+            lane.wait_until = now.saturating_add(DOUBT_MS);
+            return false;
+        }
+        lane.doubted = true;
+        lane.doubt(if weighed { WEIGHED_FOR_NOTHING } else { 1 }, now);
+        weighed
+    }
+
+    /// The peer's chain changed while it was weighed, or can't be weighed any more: it begins anew later.
+    pub fn begin_anew(&mut self, peer: &PeerId, now: Timestamp) {
+        if let Some(lane) = self.lanes.get_mut(peer) {
+            lane.weighed = None;
+            lane.doubt(WEIGHED_FOR_NOTHING, now);
         }
     }
 
@@ -108,19 +248,80 @@ impl HeaderSync {
     pub fn wait(&mut self, peer: &PeerId, until: Timestamp) {
         if let Some(lane) = self.lanes.get_mut(peer) {
             lane.asked = false;
-            lane.wait_until = until;
+            lane.wait_until = lane.wait_until.max(until);
+            if lane.weighed.as_ref().is_some_and(|weighed| weighed.gives_up) {
+                lane.weighed = None;
+            }
         }
     }
 
-    /// When a peer that was waited for may be asked again.
+    /// When a peer that was waited for may be asked again, or one more beside those that take long.
     pub fn next_try(&self, now: Timestamp) -> Option<Timestamp> {
         let waiting = self.lanes.values().filter(|lane| !lane.doubted && lane.wait_until > now);
-        waiting.map(|lane| lane.wait_until).min()
+        let newest = self.runs().map(|(_, weighed)| weighed.since.saturating_add(PATIENCE_MS)).max();
+        let oldest = self.runs().map(|(_, weighed)| weighed.since.saturating_add(SLOW_MS)).min();
+        let moments = newest.into_iter().chain(oldest).filter(|at| *at > now);
+        waiting.map(|lane| lane.wait_until).chain(moments).min()
+    }
+
+    /// A peer whose chain is being weighed and that is not being asked.
+    fn under_way(&self, now: Timestamp) -> Option<PeerId> {
+        let ready = |lane: &Lane<W>| !lane.asked && lane.wait_until <= now && lane.weighed.is_some();
+        self.lanes.iter().find(|(_, lane)| ready(lane)).map(|(peer, _)| *peer)
+    }
+
+    /// A peer to be asked for the first time: the highest claim of those that have deceived least.
+    fn beginner(&mut self, now: Timestamp, bar: &Bar, knows: impl Fn(&BlockHash) -> bool) -> Option<PeerId> {
+        let promising = |lane: &Lane<W>| {
+            !lane.asked && lane.weighed.is_none() && lane.wait_until <= now && lane.is_more_than(bar, &knows)
+        };
+        let short = self.lanes.values().filter(|lane| lane.asked && lane.weighed.is_none()).count();
+        let candidates = self.lanes.iter().filter(|(_, lane)| promising(lane));
+        let (peer, lane) = candidates.max_by_key(|(_, lane)| (Reverse(lane.doubts), lane.work))?;
+        let (peer, far) = (*peer, lane.height.value().saturating_sub(bar.best.value()) > FAR);
+        if !far {
+            return (short < MAX_ASKED).then_some(peer);
+        }
+        (short == 0 && self.has_place(now)).then_some(peer)
+    }
+
+    /// Whether one more chain may be weighed now. If need be, the slowest is given up for it.
+    fn has_place(&mut self, now: Timestamp) -> bool {
+        if self.runs().any(|(_, weighed)| now.since(weighed.since) < PATIENCE_MS) {
+            return false;
+        }
+        if self.weighed() < MAX_WEIGHED {
+            return true;
+        }
+        let pace = |weighed: &Weighed<W>| weighed.answers * 1_000_000 / (now.since(weighed.since) + 1);
+        let fastest = self.runs().max_by_key(|(_, weighed)| pace(weighed)).map(|(peer, _)| *peer);
+        let slow = self
+            .runs()
+            .filter(|(peer, weighed)| Some(**peer) != fastest && now.since(weighed.since) >= SLOW_MS);
+        let slowest = slow.min_by_key(|(_, weighed)| pace(weighed)).map(|(peer, _)| *peer);
+        slowest.inspect(|peer| self.give_up(peer, now)).is_some()
+    }
+
+    /// A chain loses its place. An answer that is under way would fit nowhere else, so it is still waited for.
+    fn give_up(&mut self, peer: &PeerId, now: Timestamp) {
+        let Some(lane) = self.lanes.get_mut(peer) else { return };
+        lane.doubt(WEIGHED_FOR_NOTHING, now);
+        match &mut lane.weighed {
+            Some(weighed) if lane.asked => weighed.gives_up = true,
+            _ => lane.weighed = None,
+        }
+    }
+
+    /// The chains that are being weighed.
+    fn runs(&self) -> impl Iterator<Item = (&PeerId, &Weighed<W>)> {
+        let runs = self.lanes.iter().filter_map(|(peer, lane)| Some((peer, lane.weighed.as_ref()?)));
+        runs.filter(|(_, weighed)| !weighed.gives_up)
     }
 
     fn note(&mut self, peer: PeerId, hash: BlockHash, height: Height, work: Option<Work>) {
         let wait_until = Timestamp::ZERO;
-        let new = Lane { hash, height, work, asked: false, doubted: false, wait_until, reached: None };
+        let new =
+            Lane { hash, height, work, asked: false, doubted: false, doubts: 0, wait_until, weighed: None };
         let lane = self.lanes.entry(peer).or_insert(new);
         if lane.hash != hash {
             lane.doubted = false;
@@ -129,16 +330,22 @@ impl HeaderSync {
     }
 }
 
-impl Lane {
-    fn is_more_than(&self, best: &TipClaim, knows: impl Fn(&BlockHash) -> bool) -> bool {
-        !self.doubted && self.work.is_none_or(|work| work > best.work) && !knows(&self.hash)
+impl<W> Lane<W> {
+    fn is_more_than(&self, bar: &Bar, knows: impl Fn(&BlockHash) -> bool) -> bool {
+        let more = self.work.map_or(self.height > bar.height, |work| work > bar.work);
+        more && !self.doubted && !knows(&self.hash)
+    }
+
+    fn doubt(&mut self, more: u32, now: Timestamp) {
+        self.doubts = (self.doubts + more).min(MAX_DOUBTS);
+        self.wait_until = now.saturating_add(DOUBT_MS << (self.doubts - 1));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tabchain_primitives::{Height, U256, Work};
+    use tabchain_primitives::U256;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000);
 
@@ -152,50 +359,147 @@ mod tests {
         TipClaim { hash: BlockHash::from_bytes(hash), height: Height::new(n), work: Work::new(U256::from(n)) }
     }
 
+    fn nothing(_: &BlockHash) -> bool {
+        false
+    }
+
+    /// Whom a node asks whose best header is the `best`th, and what it knows of that peer's chain.
+    fn next(sync: &mut HeaderSync<u32>, now: Timestamp, best: u32) -> Option<(PeerId, Option<u32>)> {
+        let (peer, so_far) = sync.next(now, &Bar::best(&claim(best)), nothing)?;
+        Some((peer, so_far.copied()))
+    }
+
+    fn claims(tips: &[u32]) -> HeaderSync<u32> {
+        let mut sync = HeaderSync::default();
+        for (n, tip) in (1..).zip(tips) {
+            sync.claimed(peer(n), claim(*tip));
+        }
+        sync
+    }
+
+    /// A full answer came, the first or a further one.
+    fn full(sync: &mut HeaderSync<u32>, from: u8, now: Timestamp) {
+        let before = sync.take(&peer(from)).unwrap_or_default();
+        sync.goes_on(&peer(from), before + 2_000, now);
+    }
+
     #[test]
     fn far_behind_one_peer_is_asked_and_near_the_tip_several() {
-        let mut sync = HeaderSync::default();
-        sync.claimed(peer(1), claim(5_000));
-        sync.claimed(peer(2), claim(5_001));
-        let nothing = |_: &BlockHash| false;
-        assert_eq!(sync.next(NOW, &claim(0), nothing), Some((peer(2), None)));
-        assert_eq!(sync.next(NOW, &claim(0), nothing), None);
-        assert_eq!(sync.next(NOW, &claim(4_999), nothing), Some((peer(1), None)));
+        let mut sync = claims(&[5_000, 5_001]);
+        assert_eq!(next(&mut sync, NOW, 0), Some((peer(2), None)));
+        assert_eq!(next(&mut sync, NOW, 0), None);
+        assert_eq!(next(&mut sync, NOW, 4_999), Some((peer(1), None)));
     }
 
     #[test]
-    fn a_full_answer_is_followed_up_from_its_end() {
-        let mut sync = HeaderSync::default();
-        sync.claimed(peer(1), claim(5_000));
-        let nothing = |_: &BlockHash| false;
-        sync.next(NOW, &claim(0), nothing);
-        sync.answered(&peer(1), Some(claim(2_000).hash), nothing);
-        assert_eq!(sync.next(NOW, &claim(2_000), nothing), Some((peer(1), Some(claim(2_000).hash))));
+    fn a_full_answer_is_followed_up_with_what_was_weighed() {
+        let mut sync = claims(&[5_000]);
+        next(&mut sync, NOW, 0);
+        assert_eq!(sync.take(&peer(1)), None);
+        sync.goes_on(&peer(1), 2_000, NOW);
+        assert_eq!(next(&mut sync, NOW, 0), Some((peer(1), Some(2_000))));
+        assert_eq!(sync.take(&peer(1)), Some(2_000));
+        sync.goes_on(&peer(1), 4_000, NOW);
+        assert_eq!(sync.weighed(), 1);
+        assert_eq!(next(&mut sync, NOW, 6_000), None, "the claim is no more than what there is by now");
+        assert_eq!(sync.weighed(), 0, "so what was weighed is forgotten");
     }
 
     #[test]
-    fn a_claim_not_borne_out_is_doubted_until_it_changes() {
-        let mut sync = HeaderSync::default();
-        sync.claimed(peer(1), claim(9));
-        let nothing = |_: &BlockHash| false;
-        sync.next(NOW, &claim(5), nothing);
-        sync.answered(&peer(1), None, nothing);
-        assert!(!sync.is_behind(&claim(5), nothing));
-        assert_eq!(sync.next(NOW, &claim(5), nothing), None);
-        sync.claimed(peer(1), claim(10));
-        assert_eq!(sync.next(NOW, &claim(5), nothing), Some((peer(1), None)));
+    fn a_claim_not_borne_out_is_doubted_until_it_changes_and_ever_longer() {
+        let mut sync = claims(&[9]);
+        let mut now = NOW;
+        let mut waits = Vec::new();
+        for n in 10..24 {
+            assert_eq!(next(&mut sync, now, 5), Some((peer(1), None)));
+            assert_eq!(sync.take(&peer(1)), None);
+            assert!(!sync.not_borne_out(&peer(1), Work::ZERO, now));
+            assert!(!sync.is_behind(&Bar::best(&claim(5)), nothing));
+            assert_eq!(next(&mut sync, now.saturating_add(100_000_000), 5), None, "the same claim");
+            sync.claimed(peer(1), claim(n));
+            let until = sync.next_try(now).expect("it waits");
+            waits.push(until.since(now) / 1_000);
+            now = until;
+        }
+        assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024, 1024, 1024]);
+        next(&mut sync, now, 5);
+        sync.borne_out(&peer(1));
+        assert_eq!(sync.next_try(now), None);
     }
 
     #[test]
-    fn a_silent_peer_is_asked_again_later() {
-        let mut sync = HeaderSync::default();
-        sync.claimed(peer(1), claim(9));
-        let nothing = |_: &BlockHash| false;
-        sync.next(NOW, &claim(5), nothing);
+    fn a_chain_weighed_for_nothing_counts_for_more() {
+        let mut sync = claims(&[9_000]);
+        next(&mut sync, NOW, 5);
+        full(&mut sync, 1, NOW);
+        next(&mut sync, NOW, 5);
+        sync.take(&peer(1));
+        assert!(sync.not_borne_out(&peer(1), Work::ZERO, NOW));
+        sync.claimed(peer(1), claim(9_001));
+        assert_eq!(sync.next_try(NOW), Some(NOW.saturating_add(16_000)));
+    }
+
+    #[test]
+    fn an_announced_block_that_is_no_better_is_no_lie() {
+        let mut sync = HeaderSync::<u32>::default();
+        sync.announced(peer(1), claim(4).hash, Height::new(4));
+        assert_eq!(next(&mut sync, NOW, 5), Some((peer(1), None)));
+        sync.take(&peer(1));
+        sync.not_borne_out(&peer(1), claim(4).work, NOW);
+        let later = NOW.saturating_add(10_000);
+        assert_eq!(next(&mut sync, later, 5), None);
+        assert_eq!(next(&mut sync, later, 3), Some((peer(1), None)), "should ours fall, it is more");
+    }
+
+    #[test]
+    fn a_silent_peer_is_asked_again_later_and_goes_on_where_it_was() {
+        let mut sync = claims(&[9_000]);
+        next(&mut sync, NOW, 5);
+        full(&mut sync, 1, NOW);
+        assert_eq!(next(&mut sync, NOW, 5), Some((peer(1), Some(2_000))));
         let later = NOW.saturating_add(30_000);
         sync.wait(&peer(1), later);
-        assert_eq!(sync.next(NOW, &claim(5), nothing), None);
+        assert_eq!(next(&mut sync, NOW, 5), None);
         assert_eq!(sync.next_try(NOW), Some(later));
-        assert_eq!(sync.next(later, &claim(5), nothing), Some((peer(1), None)));
+        assert_eq!(next(&mut sync, later, 5), Some((peer(1), Some(2_000))));
+    }
+
+    #[test]
+    fn while_a_chain_that_was_weighed_comes_in_only_clearly_more_is_asked_for() {
+        let mut sync = claims(&[16_000, 16_001, 16_900]);
+        sync.announced(peer(4), claim(16_002).hash, Height::new(16_002));
+        let bar = Bar::above(&claim(0), &claim(16_000));
+        assert!(!sync.is_behind(&bar, nothing));
+        assert_eq!(sync.next(NOW, &bar, nothing), None);
+        sync.claimed(peer(3), claim(17_001));
+        assert_eq!(sync.next(NOW, &bar, nothing), Some((peer(3), None)));
+        let helpers = sync.helpers(NOW, &claim(16_001), &peer(1));
+        assert_eq!(helpers, [peer(1), peer(2)], "the third is busy, the fourth has said nothing");
+    }
+
+    /// Peers 1 to 4 claim the most and drip; peer 9 is honest, and faster.
+    #[test]
+    fn peers_that_drip_delay_an_honest_one_and_do_not_keep_it_out() {
+        let mut sync = claims(&[90_005, 90_004, 90_003, 90_002, 90_001]);
+        sync.claimed(peer(9), claim(80_000));
+        let mut honest = None;
+        for second in 0..600 {
+            let now = NOW.saturating_add(second * 1_000);
+            while let Some((asked, _)) = next(&mut sync, now, 0) {
+                if asked == peer(9) {
+                    honest.get_or_insert(second);
+                }
+            }
+            for n in [1, 2, 3, 4, 5, 9] {
+                // One answer in seven seconds; the honest peer answers at once.
+                if n == 9 && sync.lanes[&peer(9)].asked || second % 7 == 0 && sync.lanes[&peer(n)].asked {
+                    full(&mut sync, n, now);
+                }
+            }
+            assert!(sync.weighed() <= MAX_WEIGHED);
+        }
+        let honest = honest.expect("its turn comes");
+        assert!(honest < 300, "after {honest} s");
+        assert!(sync.lanes[&peer(9)].weighed.as_ref().expect("nobody took its place").answers > 200);
     }
 }

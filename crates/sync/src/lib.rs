@@ -10,7 +10,8 @@
 //! | [`eviction`] | whose place a newcomer gets | nothing |
 //! | [`score`] | who has to go | a number |
 //! | [`requests`] | what still waits for an answer | 8 questions to a peer |
-//! | [`headers`] | whom to ask for headers | one claim a peer |
+//! | [`headers`] | whom to ask for headers | one claim a peer, 4 chains being weighed |
+//! | [`branch`] | which stretch of a weighed chain to fetch from whom | 4 stretches of 2000 headers |
 //! | [`bodies`] | which body to fetch from whom | a window of 512 in 16 batches |
 //! | [`compact`] | a block from short ids | one slot a transaction the header counts |
 //! | [`early`] | blocks from the future | 32, 4 from one peer |
@@ -19,6 +20,7 @@
 
 pub mod bodies;
 pub mod book;
+pub mod branch;
 pub mod compact;
 pub mod early;
 pub mod eviction;

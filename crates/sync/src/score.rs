@@ -19,6 +19,8 @@ pub enum Fault {
     InvalidTransaction,
     /// A body that is not the one its header commits to.
     WrongBody,
+    /// Headers that are not those it had shown before.
+    OtherHeaders,
     /// It was asked and did not answer in time.
     Stalled,
     /// It answered something else than was asked, or said much more than it should.
@@ -41,7 +43,7 @@ impl Fault {
     const fn points(self) -> u32 {
         match self {
             Self::Dishonest => LIMIT,
-            Self::WrongBody => 40,
+            Self::WrongBody | Self::OtherHeaders => 40,
             Self::InvalidTransaction => 20,
             Self::Stalled => 15,
             Self::Noise => 5,

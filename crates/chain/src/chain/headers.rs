@@ -17,6 +17,7 @@ impl Chain {
         let hash = header.hash();
         if let Some(index) = self.tree.find(&hash) {
             let invalid = self.tree.is_invalid(index);
+            self.tree.pass(index);
             return if invalid { Err(InsertError::KnownInvalid(hash)) } else { Ok(Inserted::Known) };
         }
         let parent = self.tree.find(&header.parent()).ok_or(InsertError::UnknownParent(header.parent()))?;
@@ -31,6 +32,19 @@ impl Chain {
             })?;
         self.tree.insert(header, hash, parent).map_err(|_| InsertError::LowWork)?;
         Ok(Inserted::New)
+    }
+
+    /// From now on, headers that follow this block one after the other are taken in whatever their work: they were
+    /// [weighed](crate::Weighing) and make a better chain. An unknown hash is ignored.
+    pub fn expect_branch(&mut self, from: &BlockHash) {
+        if let Some(index) = self.tree.find(from) {
+            self.tree.bring_in(index);
+        }
+    }
+
+    /// The expected branch is here, or will not come. What of it is not the best chain is a side branch now.
+    pub fn end_branch(&mut self) {
+        self.tree.brought_in();
     }
 
     /// Headers of side branches that were forgotten since the last call: their rows in a store are of no more use.

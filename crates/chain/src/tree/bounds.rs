@@ -3,21 +3,31 @@
 //! Headers far below the tip cost little work, so anyone can make many of them. When the side branches are full, the
 //! one with the least work goes, down to where it left the rest; a newcomer with no more work than that is refused
 //! instead. So a flood of cheap headers can only push out cheaper ones, and never a fork that leaves near the tip.
-//! The best chain, the active chain and the way to the block that is next to be connected are never forgotten.
+//! A header farther than [`Limits::side_depth`](super::Limits::side_depth) below the end of the best chain is not even
+//! looked at, unless it makes a better one or belongs to a branch that was weighed.
+//! The chains that are kept and the way to the block that is next to be connected are never forgotten.
 
 use tabchain_primitives::Work;
 
 use super::{Index, LowWork, Tree};
 
 impl Tree {
-    /// How many headers are on neither chain.
+    /// How many headers are on none of the chains that are kept.
     pub(super) fn side_headers(&self) -> usize {
-        let kept = self.best.len() + self.active.len() - self.shared();
-        self.nodes.len() - kept
+        let chains = self.chains();
+        let own = |at: usize| {
+            let earlier = chains[..at].iter().map(|other| self.shared(chains[at], other));
+            chains[at].len() - earlier.max().unwrap_or(0)
+        };
+        self.nodes.len() - (0..chains.len()).map(own).sum::<usize>()
     }
 
     /// Sees to it that a side header with this much work fits.
     pub(super) fn make_room(&mut self, work: Work, parent: Index) -> Result<(), LowWork> {
+        let depth = self.row(self.best()).saturating_sub(self.row(parent) + 1);
+        if depth > self.limits.side_depth as usize {
+            return Err(LowWork);
+        }
         while self.side_headers() >= self.limits.side_headers {
             let least =
                 self.least_end(Some(parent)).filter(|end| self.node(*end).work < work).ok_or(LowWork)?;
@@ -26,8 +36,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Forgets what is too much after the best chain has moved to another branch.
-    pub(super) fn trim(&mut self) {
+    /// Forgets what is too much after chains have moved to other branches.
+    pub(crate) fn trim(&mut self) {
         while self.side_headers() > self.limits.side_headers {
             let Some(least) = self.least_end(None) else { return };
             self.forget_branch(least, None);
@@ -44,15 +54,14 @@ impl Tree {
         let row = self.row(index);
         Some(index) == keep
             || index == self.goal
-            || self.best.get(row) == Some(&index)
-            || self.active.get(row) == Some(&index)
+            || self.chains().iter().any(|chain| chain.get(row) == Some(&index))
     }
 
     /// Forgets an end, its parent if that was its only child, and so on down.
     fn forget_branch(&mut self, end: Index, keep: Option<Index>) {
         let mut index = end;
         while self.node(index).child.is_none() && !self.is_kept(index, keep) {
-            let parent = self.parent(index).expect("the genesis is on both chains");
+            let parent = self.parent(index).expect("the genesis is on every chain");
             self.forget(index, parent);
             index = parent;
         }

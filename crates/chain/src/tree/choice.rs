@@ -67,6 +67,7 @@ impl Tree {
         if self.node(self.goal).invalid {
             self.choose_goal();
         }
+        self.arrive();
     }
 
     /// The state stands at a block at once: what leads there counts as connected, whether or not the bodies are there.
@@ -92,13 +93,25 @@ impl Tree {
             self.make_ready(index);
         }
         self.active.push(index);
+        self.arrive();
     }
 
     /// The state has moved back to the tip's parent.
     pub(crate) fn step_back(&mut self) {
+        if self.former.is_empty() {
+            self.former = self.active.clone();
+        }
         let tip = self.active.pop().expect("the genesis is never taken back");
         if !self.node(tip).has_body {
             self.unready(tip);
+        }
+        self.arrive();
+    }
+
+    /// The chain that was left is kept until the state is where it goes: only then is it sure not to be led back.
+    fn arrive(&mut self) {
+        if self.tip() == self.goal {
+            self.former = Vec::new();
         }
     }
 

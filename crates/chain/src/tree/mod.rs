@@ -1,9 +1,12 @@
 //! The block tree: every header that is kept, which chain of them is best, and which one is active.
 //!
-//! Two chains are held as vectors by height: the *best* (most work among headers that are not invalid) and the
-//! *active* (what the state stands at). Everything else is a side branch.
+//! Chains that are kept whatever else comes are held as vectors by height: the *best* (most work among headers that are
+//! not invalid), the *active* (what the state stands at), and two that are there only for a while: the *former* (the
+//! active chain as it was when the state began to move) and the *incoming* (a branch that was weighed and found to have
+//! more work than the best). Everything else is a side branch.
 //!
-//! Bounds: 272 bytes a header, and 40 to 80 to find it by its hash. Headers off both chains are at most [`Limits::side_headers`]; see [`bounds`].
+//! Bounds: 272 bytes a header, and 40 to 80 to find it by its hash; 4 a header of each chain that is kept. Headers off
+//! these chains are at most [`Limits::side_headers`]; see [`bounds`].
 
 mod bounds;
 mod choice;
@@ -24,14 +27,16 @@ use crate::arena::Arena;
 /// What peers may make the chain keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most headers off the best and the active chain, about 350 bytes each. It is also the deepest fork that
-    /// can win: a branch that needs more headers than this to overtake is refused.
+    /// The most headers on side branches, about 350 bytes each.
     pub side_headers: usize,
+    /// A header that does not make a better chain is kept only if it is at most so far below the end of the best one.
+    /// Farther down a header costs little work. A branch that leaves there comes in as a whole, once it was weighed.
+    pub side_depth: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { side_headers: 16_384 }
+        Self { side_headers: 16_384, side_depth: 144 }
     }
 }
 
@@ -66,6 +71,10 @@ pub(crate) struct Tree {
     best: Vec<Index>,
     /// The active chain by height.
     active: Vec<Index>,
+    /// The active chain by height as it was when the state left it, until the state arrives; else empty.
+    former: Vec<Index>,
+    /// The branch that is being brought in, by height, as far as it is here; else empty.
+    incoming: Vec<Index>,
     /// The block to move to: most work of those that are ready and not invalid, the first to be ready of equals.
     goal: Index,
     /// Blocks without children, by work and then newest first: what to forget begins at the front.
@@ -107,6 +116,8 @@ impl Tree {
             by_hash: HashMap::from_iter([(hash, genesis)]),
             best: vec![genesis],
             active: vec![genesis],
+            former: Vec::new(),
+            incoming: Vec::new(),
             goal: genesis,
             seen: 0,
             readied: NonZeroU32::MIN,
@@ -155,7 +166,7 @@ impl Tree {
 
     /// The headers of the best chain that are not active, lowest first.
     pub(crate) fn best_ahead(&self) -> impl Iterator<Item = &Node> {
-        self.best.iter().skip(self.shared()).map(|index| self.node(*index))
+        self.best.iter().skip(self.shared(&self.active, &self.best)).map(|index| self.node(*index))
     }
 
     /// The ancestor at a height, or the block itself; `None` above it.
@@ -168,7 +179,7 @@ impl Tree {
                 return None;
             }
             // Where the walk meets a chain that is a vector, it ends with a look-up.
-            for chain in [&self.best, &self.active] {
+            for chain in self.chains() {
                 if chain.get(row) == Some(&index) {
                     return Some(chain[wanted]);
                 }
@@ -192,12 +203,31 @@ impl Tree {
         parent: Index,
     ) -> Result<Index, LowWork> {
         debug_assert!(!self.node(parent).invalid, "a child of an invalid block is refused before");
-        let own = header.target().expand().map_or(Work::ZERO, Target::work);
-        let work = self.node(parent).work + own;
+        let work = self.work_above(parent, &header);
         let overtakes = work > self.node(self.best()).work;
-        if !overtakes {
+        let expected = self.incoming.last() == Some(&parent);
+        if !overtakes && !expected {
             self.make_room(work, parent)?;
         }
+        let index = self.place(header, hash, parent, work);
+        if overtakes {
+            self.trim();
+        }
+        Ok(index)
+    }
+
+    /// Adds a header from our own store under a parent that is not invalid. Side branches may be too many until
+    /// [`Tree::trim`].
+    pub(crate) fn restore(&mut self, header: Header, hash: BlockHash, parent: Index) -> Index {
+        let work = self.work_above(parent, &header);
+        self.place(header, hash, parent, work)
+    }
+
+    fn work_above(&self, parent: Index, header: &Header) -> Work {
+        self.node(parent).work + header.target().expand().map_or(Work::ZERO, Target::work)
+    }
+
+    fn place(&mut self, header: Header, hash: BlockHash, parent: Index, work: Work) -> Index {
         self.seen += 1;
         let place = self.nodes.insert(Node {
             header,
@@ -217,11 +247,31 @@ impl Tree {
         self.ends.insert(self.end(index));
         self.node_mut(parent).child = Some(index);
         self.by_hash.insert(hash, index);
-        if overtakes {
+        self.pass(index);
+        if work > self.node(self.best()).work {
             self.follow_best(index);
-            self.trim();
         }
-        Ok(index)
+        index
+    }
+
+    /// From here on children of this block, and theirs in turn, are taken in whatever their work: they were weighed.
+    pub(crate) fn bring_in(&mut self, from: Index) {
+        let mut incoming = self.best.clone();
+        self.follow(&mut incoming, from);
+        self.incoming = incoming;
+    }
+
+    /// A header of the incoming branch is here, new or not.
+    pub(crate) fn pass(&mut self, index: Index) {
+        if !self.incoming.is_empty() && self.parent(index) == self.incoming.last().copied() {
+            self.incoming.push(index);
+        }
+    }
+
+    /// The incoming branch is here, or will not come: what did not win is a side branch now.
+    pub(crate) fn brought_in(&mut self) {
+        self.incoming = Vec::new();
+        self.trim();
     }
 
     /// The hashes of side branches that were forgotten since the last call.
@@ -237,11 +287,16 @@ impl Tree {
         self.node(index).header.height().value() as usize
     }
 
-    /// How many blocks the best and the active chain share, the genesis among them.
-    fn shared(&self) -> usize {
+    /// The chains that are kept.
+    fn chains(&self) -> [&[Index]; 4] {
+        [&self.best, &self.active, &self.former, &self.incoming]
+    }
+
+    /// How many blocks two chains share, the genesis among them.
+    fn shared(&self, one: &[Index], other: &[Index]) -> usize {
         // Once two chains part they never meet again, so where they agree is a prefix.
-        let common = self.best.len().min(self.active.len());
-        self.active[..common].partition_point(|index| self.best[self.row(*index)] == *index)
+        let common = one.len().min(other.len());
+        one[..common].partition_point(|index| other[self.row(*index)] == *index)
     }
 
     fn end(&self, index: Index) -> (Work, Reverse<u32>, Index) {
@@ -266,15 +321,22 @@ impl Tree {
 
     /// Makes `best` the chain that ends at a block.
     fn follow_best(&mut self, end: Index) {
-        self.best.truncate(self.row(end) + 1);
+        let mut best = std::mem::take(&mut self.best);
+        self.follow(&mut best, end);
+        self.best = best;
+    }
+
+    /// Makes of a chain by height the one that ends at a block.
+    fn follow(&self, chain: &mut Vec<Index>, end: Index) {
+        chain.truncate(self.row(end) + 1);
         let mut ahead = Vec::new();
         let mut index = end;
-        while self.best.get(self.row(index)) != Some(&index) {
+        while chain.get(self.row(index)) != Some(&index) {
             ahead.push(index);
-            index = self.parent(index).expect("the genesis is on both chains");
+            index = self.parent(index).expect("every chain begins with the genesis");
         }
-        self.best.truncate(self.row(index) + 1);
-        self.best.extend(ahead.into_iter().rev());
+        chain.truncate(self.row(index) + 1);
+        chain.extend(ahead.into_iter().rev());
     }
 }
 

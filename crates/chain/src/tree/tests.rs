@@ -4,7 +4,7 @@ use tabchain_primitives::{CompactTarget, HeaderFields};
 use super::*;
 use crate::testing;
 
-const LIMITS: Limits = Limits { side_headers: 6 };
+const LIMITS: Limits = Limits { side_headers: 6, side_depth: 144 };
 
 fn genesis() -> Header {
     *testing::spec().genesis_header()
@@ -49,13 +49,27 @@ impl Tree {
         let ready = self.all().into_iter().filter(valid).filter(|index| self.node(*index).ready.is_some());
         let goal = ready.max_by_key(|index| (self.node(*index).work, self.node(*index).ready.map(Reverse)));
         assert_eq!(Some(self.goal), goal);
-        for chain in [&self.best, &self.active] {
+        for chain in self.chains() {
             let linked = chain.windows(2).all(|pair| self.parent(pair[1]) == Some(pair[0]));
-            assert!(linked && chain[0] == Self::GENESIS);
+            assert!(linked && chain.first().is_none_or(|first| *first == Self::GENESIS));
         }
-        let side =
-            self.all().into_iter().filter(|index| !self.best.contains(index) && !self.active.contains(index));
+        assert!(self.former.is_empty() || self.tip() != self.goal, "who has arrived needs no way back");
+        let kept = |index: &Index| self.chains().iter().any(|chain| chain.contains(index));
+        let side = self.all().into_iter().filter(|index| !kept(index));
         assert_eq!(self.side_headers(), side.count());
+    }
+
+    /// Brings in so many headers above a block, none of which may be refused.
+    fn bring_in_some(&mut self, from: Index, number: u64, count: usize) {
+        self.bring_in(from);
+        let mut parent = from;
+        for _ in 0..count {
+            if self.is_invalid(parent) {
+                return;
+            }
+            let header = child(&self.node(parent).header, number);
+            parent = self.insert(header, header.hash(), parent).expect("it was weighed");
+        }
     }
 
     /// Takes every step there is; a block of this number turns out to be invalid when it is connected.
@@ -82,6 +96,8 @@ enum Deed {
     Body(sample::Index),
     Forget(sample::Index),
     Invalid(sample::Index),
+    BringIn { from: sample::Index, count: usize },
+    BroughtIn,
     Run,
 }
 
@@ -92,6 +108,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => one().prop_map(Deed::Body),
         1 => one().prop_map(Deed::Forget),
         1 => one().prop_map(Deed::Invalid),
+        1 => (one(), 0..12_usize).prop_map(|(from, count)| Deed::BringIn { from, count }),
+        1 => Just(Deed::BroughtIn),
         2 => Just(Deed::Run),
     ]
 }
@@ -119,6 +137,8 @@ proptest! {
                 Deed::Forget(index) if known.len() > 1 => tree.forget_body(*index.get(&known[1..])),
                 Deed::Invalid(index) if known.len() > 1 => tree.mark_invalid(*index.get(&known[1..])),
                 Deed::Forget(_) | Deed::Invalid(_) => {}
+                Deed::BringIn { from, count } => tree.bring_in_some(*from.get(&known), number, count),
+                Deed::BroughtIn => tree.brought_in(),
                 Deed::Run => tree.run(|number| number % 11 == 5),
             }
             tree.is_consistent();
