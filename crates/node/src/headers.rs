@@ -167,13 +167,13 @@ impl Node {
     /// The end of a peer's chain was seen: it is better than ours, or not.
     fn end_seen(&mut self, peer: PeerId, weighing: Weighing, last: &[Header]) {
         let work = weighing.work();
-        if work <= self.chain.best_header().work {
-            if self.headers.not_borne_out(&peer, work, self.now) {
-                self.blame(&peer, Fault::Noise);
-            }
+        let better = work > self.chain.best_header().work;
+        if self.headers.seen(&peer, work, better, self.now) {
+            self.blame(&peer, Fault::Noise);
+        }
+        if !better {
             return;
         }
-        self.headers.borne_out(&peer);
         let all = match weighing.stretches() {
             [only] if self.heaviest.branch.is_none() => last.get(..only.count as usize),
             _ => None,

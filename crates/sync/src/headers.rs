@@ -49,6 +49,8 @@ struct Lane<W> {
     /// Not known for a block that was announced without its ancestors: only its headers will tell.
     work: Option<Work>,
     asked: bool,
+    /// What it claimed when it was last asked.
+    asked_for: BlockHash,
     /// The claim was not borne out.
     doubted: bool,
     /// How much was asked for nothing since a claim was last borne out.
@@ -159,6 +161,7 @@ impl<W> HeaderSync<W> {
         let peer = self.under_way(now).or_else(|| self.beginner(now, bar, &knows))?;
         let lane = self.lanes.get_mut(&peer)?;
         lane.asked = true;
+        lane.asked_for = lane.hash;
         Some((peer, lane.weighed.as_ref().and_then(|weighed| weighed.so_far.as_ref())))
     }
 
@@ -213,25 +216,27 @@ impl<W> HeaderSync<W> {
         }
     }
 
-    /// The end of the peer's chain was seen, and what is better than ours is in, or will be fetched.
-    pub fn borne_out(&mut self, peer: &PeerId) {
-        if let Some(lane) = self.lanes.get_mut(peer) {
-            lane.weighed = None;
-            lane.doubts = 0;
-        }
-    }
-
-    /// The end of the peer's chain was seen, and it has only this much work. True if much was asked for nothing.
-    pub fn not_borne_out(&mut self, peer: &PeerId, work: Work, now: Timestamp) -> bool {
+    /// The end of the peer's chain was seen. It has this much work, which is more than ours (`better`) or not. True if the
+    /// peer made us weigh a chain for less than it had claimed.
+    pub fn seen(&mut self, peer: &PeerId, work: Work, better: bool, now: Timestamp) -> bool {
         let Some(lane) = self.lanes.get_mut(peer) else { return false };
         let weighed = lane.weighed.take().is_some();
-        if lane.work.is_none() && !weighed {
-            // No more was said than that there is a block, and so it is.
+        // What it claims since then is another matter.
+        let same = lane.asked_for == lane.hash;
+        let borne_out = lane.work.is_none_or(|claimed| claimed <= work);
+        if same && lane.work.is_none() {
             lane.work = Some(work);
+        }
+        if better && (borne_out || !same) {
+            lane.doubts = 0;
+            return false;
+        }
+        if same && borne_out {
+            // No more was said than that there is a block, and so it is; or ours has grown meanwhile.
             lane.wait_until = now.saturating_add(DOUBT_MS);
             return false;
         }
-        lane.doubted = true;
+        lane.doubted = same;
         lane.doubt(if weighed { WEIGHED_FOR_NOTHING } else { 1 }, now);
         weighed
     }
@@ -320,8 +325,17 @@ impl<W> HeaderSync<W> {
 
     fn note(&mut self, peer: PeerId, hash: BlockHash, height: Height, work: Option<Work>) {
         let wait_until = Timestamp::ZERO;
-        let new =
-            Lane { hash, height, work, asked: false, doubted: false, doubts: 0, wait_until, weighed: None };
+        let new = Lane {
+            hash,
+            height,
+            work,
+            asked: false,
+            asked_for: hash,
+            doubted: false,
+            doubts: 0,
+            wait_until,
+            weighed: None,
+        };
         let lane = self.lanes.entry(peer).or_insert(new);
         if lane.hash != hash {
             lane.doubted = false;
@@ -413,7 +427,7 @@ mod tests {
         for n in 10..24 {
             assert_eq!(next(&mut sync, now, 5), Some((peer(1), None)));
             assert_eq!(sync.take(&peer(1)), None);
-            assert!(!sync.not_borne_out(&peer(1), Work::ZERO, now));
+            assert!(!sync.seen(&peer(1), Work::ZERO, false, now));
             assert!(!sync.is_behind(&Bar::best(&claim(5)), nothing));
             assert_eq!(next(&mut sync, now.saturating_add(100_000_000), 5), None, "the same claim");
             sync.claimed(peer(1), claim(n));
@@ -423,8 +437,27 @@ mod tests {
         }
         assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1024, 1024, 1024, 1024]);
         next(&mut sync, now, 5);
-        sync.borne_out(&peer(1));
+        sync.seen(&peer(1), claim(23).work, true, now);
         assert_eq!(sync.next_try(now), None);
+    }
+
+    #[test]
+    fn what_is_more_than_ours_and_less_than_was_claimed_is_a_lie_all_the_same() {
+        let mut sync = claims(&[9_000]);
+        next(&mut sync, NOW, 5);
+        sync.take(&peer(1));
+        assert!(!sync.seen(&peer(1), claim(6).work, true, NOW));
+        assert_eq!(next(&mut sync, NOW.saturating_add(100_000), 6), None);
+    }
+
+    #[test]
+    fn a_claim_that_is_newer_than_the_question_is_not_judged_by_the_answer() {
+        let mut sync = claims(&[9]);
+        next(&mut sync, NOW, 5);
+        sync.claimed(peer(1), claim(10));
+        sync.take(&peer(1));
+        assert!(!sync.seen(&peer(1), claim(9).work, true, NOW));
+        assert_eq!(next(&mut sync, NOW, 9), Some((peer(1), None)));
     }
 
     #[test]
@@ -434,7 +467,7 @@ mod tests {
         full(&mut sync, 1, NOW);
         next(&mut sync, NOW, 5);
         sync.take(&peer(1));
-        assert!(sync.not_borne_out(&peer(1), Work::ZERO, NOW));
+        assert!(sync.seen(&peer(1), Work::ZERO, false, NOW));
         sync.claimed(peer(1), claim(9_001));
         assert_eq!(sync.next_try(NOW), Some(NOW.saturating_add(16_000)));
     }
@@ -445,7 +478,7 @@ mod tests {
         sync.announced(peer(1), claim(4).hash, Height::new(4));
         assert_eq!(next(&mut sync, NOW, 5), Some((peer(1), None)));
         sync.take(&peer(1));
-        sync.not_borne_out(&peer(1), claim(4).work, NOW);
+        assert!(!sync.seen(&peer(1), claim(4).work, false, NOW));
         let later = NOW.saturating_add(10_000);
         assert_eq!(next(&mut sync, later, 5), None);
         assert_eq!(next(&mut sync, later, 3), Some((peer(1), None)), "should ours fall, it is more");

@@ -1,0 +1,466 @@
+//! Long chains of headers: weighed before any of them is kept, and the heaviest wins however deep it leaves.
+//!
+//! Peers here only know headers, and say what their scripts tell them; the node is the real one, with a store that takes
+//! everything at once.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tabchain_chain::testing::{Key, parameters, solve};
+use tabchain_consensus::{ChainSpec, Parameters, next_target};
+use tabchain_node::{
+    Command, CommandId, Config, ConnectionKind, Input, Message, Node, Output, PeerId, PeerInfo, Reason,
+    Reply, Status, SyncState,
+};
+use tabchain_primitives::{
+    BlockHash, CompactTarget, Header, HeaderFields, Height, Target, Timestamp, U256, Work,
+};
+use tabchain_records::{Change, Column, Rows};
+use tabchain_sim::{Sim, World};
+use tabchain_sync::{Hello, LinkMessage, PROTOCOL_VERSION, Request, RequestId, Response, TipClaim};
+use tabchain_tests::{address, agree, height};
+
+/// Counts the bytes that this thread holds, and the most it ever held.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn note(bytes: isize) {
+    let held = HELD.get() + bytes;
+    HELD.set(held);
+    MOST.set(MOST.get().max(held));
+}
+
+// The one way to know what a program really holds; it only counts and passes on.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note(layout.size().cast_signed());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        note(-layout.size().cast_signed());
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// How long a peer takes to answer, in milliseconds.
+const ANSWER_MS: u64 = 50;
+
+/// What a peer answers to a locator and a limit; nothing if it stays silent.
+type Teller = Box<dyn FnMut(&[BlockHash], usize) -> Option<Vec<Header>>>;
+
+/// A node among peers that follow scripts.
+struct Room {
+    spec: Arc<ChainSpec>,
+    node: Node,
+    now: Timestamp,
+    tellers: BTreeMap<PeerId, Teller>,
+    asked: Vec<(PeerId, RequestId, Request)>,
+    /// Answers with headers that each peer gave, and headers in them.
+    told: BTreeMap<PeerId, (usize, usize)>,
+    dismissed: Vec<(PeerId, Reason)>,
+    /// Headers written to the store, and deleted there.
+    written: usize,
+    deleted: usize,
+    status: Option<Status>,
+}
+
+impl Room {
+    fn new(spec: &Arc<ChainSpec>, now: Timestamp) -> Self {
+        let mut room = Self {
+            spec: Arc::clone(spec),
+            node: Node::open(Config::new(Arc::clone(spec), [9; 32])),
+            now,
+            tellers: BTreeMap::new(),
+            asked: Vec::new(),
+            told: BTreeMap::new(),
+            dismissed: Vec::new(),
+            written: 0,
+            deleted: 0,
+            status: None,
+        };
+        room.drain();
+        room
+    }
+
+    fn give(&mut self, input: Input) {
+        self.node.handle(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Load(id, _) => self.node.handle(self.now, Input::Loaded(id, Rows::default())),
+                Output::Commit(id, batch) => {
+                    for change in batch.changes() {
+                        match change {
+                            Change::Put { column: Column::Headers, .. } => self.written += 1,
+                            Change::Delete { column: Column::Headers, .. } => self.deleted += 1,
+                            _ => {}
+                        }
+                    }
+                    self.node.handle(self.now, Input::Committed(id));
+                }
+                Output::Send(peer, Message::Request(id, request)) => self.asked.push((peer, id, request)),
+                Output::Disconnect(peer, why) => {
+                    self.tellers.remove(&peer);
+                    self.dismissed.push((peer, why));
+                }
+                Output::Reply(_, Ok(Reply::Status(status))) => self.status = Some(*status),
+                _ => {}
+            }
+        }
+    }
+
+    /// A peer comes, says what it has, and from then on answers.
+    fn greet(&mut self, n: u8, tip: TipClaim, teller: Teller) {
+        let info = PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None };
+        self.tellers.insert(peer(n), teller);
+        self.give(Input::PeerUp(peer(n), info));
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            genesis: self.spec.genesis_hash(),
+            tip,
+            time: self.now,
+            agent: "script".into(),
+        };
+        self.give(Input::Message(peer(n), Message::Link(LinkMessage::Hello(hello))));
+    }
+
+    /// Lets every question be answered, and what is asked then, for so long.
+    fn run_for(&mut self, millis: u64) {
+        let end = self.now.saturating_add(millis);
+        while self.now < end {
+            self.now = self.now.saturating_add(ANSWER_MS);
+            for (from, id, request) in std::mem::take(&mut self.asked) {
+                let Some(teller) = self.tellers.get_mut(&from) else { continue };
+                let response = match request {
+                    Request::Headers { locator, limit } => match teller(&locator, limit as usize) {
+                        Some(headers) => {
+                            let told = self.told.entry(from).or_default();
+                            (told.0, told.1) = (told.0 + 1, told.1 + headers.len());
+                            Response::Headers(headers)
+                        }
+                        None => continue,
+                    },
+                    // They know headers and nothing else.
+                    Request::Bodies(_) => Response::Bodies(Vec::new()),
+                    Request::BlockTransactions { .. } => Response::BlockTransactions(Vec::new()),
+                    Request::Transactions(_) => Response::Transactions(Vec::new()),
+                };
+                self.give(Input::Message(from, Message::Response(id, response)));
+            }
+            self.give(Input::Tick);
+        }
+    }
+
+    fn status(&mut self) -> Status {
+        self.give(Input::Command(CommandId(0), Command::Status));
+        self.status.take().expect("a running node tells its status")
+    }
+
+    fn best_height(&mut self) -> u32 {
+        self.status().best_height.value()
+    }
+
+    fn told(&self, n: u8) -> (usize, usize) {
+        self.told.get(&peer(n)).copied().unwrap_or_default()
+    }
+}
+
+fn peer(n: u8) -> PeerId {
+    PeerId::new(&[n]).expect("a short id")
+}
+
+/// Makes headers one after the other, by the rules, with nothing true below them.
+struct Forge {
+    spec: Arc<ChainSpec>,
+    below: Option<Header>,
+    last: Header,
+    tag: u64,
+    step_ms: u64,
+}
+
+impl Forge {
+    fn new(spec: &Arc<ChainSpec>, tag: u64, step_ms: u64) -> Self {
+        Self { spec: Arc::clone(spec), below: None, last: *spec.genesis_header(), tag, step_ms }
+    }
+
+    /// The same, on another chain from here on.
+    fn retold(&self, tag: u64, step_ms: u64) -> Self {
+        Self { spec: Arc::clone(&self.spec), tag, step_ms, ..*self }
+    }
+
+    fn take(&mut self, count: usize) -> Vec<Header> {
+        std::iter::repeat_with(|| self.next()).take(count).collect()
+    }
+
+    fn next(&mut self) -> Header {
+        let target = next_target(&self.spec, &self.last, self.below.as_ref());
+        let fields = HeaderFields {
+            height: self.last.height().next().expect("tests stay low"),
+            parent: self.last.hash(),
+            miner: Key::new(self.tag).address(),
+            time: self.last.time().saturating_add(self.step_ms),
+            target,
+            nonce: 0,
+            ..self.last.fields()
+        };
+        let header = solve(Header::new(fields));
+        (self.below, self.last) = (Some(self.last), header);
+        header
+    }
+}
+
+fn work(headers: &[Header]) -> Work {
+    headers.iter().filter_map(|header| header.target().expand().ok()).map(Target::work).sum()
+}
+
+fn claim(headers: &[Header]) -> TipClaim {
+    let last = headers.last().expect("not empty");
+    TipClaim { hash: last.hash(), height: last.height(), work: work(headers) }
+}
+
+/// A peer that has these headers, from height 1, and answers as an honest one does.
+fn honest(headers: &Arc<Vec<Header>>) -> Teller {
+    let headers = Arc::clone(headers);
+    let hashes: BTreeMap<BlockHash, usize> =
+        (1..).zip(headers.iter()).map(|(at, header)| (header.hash(), at)).collect();
+    Box::new(move |locator, limit| {
+        let after = locator.iter().find_map(|hash| hashes.get(hash)).copied().unwrap_or_default();
+        Some(headers[after..].iter().take(limit).copied().collect())
+    })
+}
+
+fn trivial() -> Arc<ChainSpec> {
+    Arc::new(ChainSpec::new(parameters()).expect("a good spec"))
+}
+
+fn later(spec: &ChainSpec, seconds: u64) -> Timestamp {
+    spec.genesis_header().time().saturating_add(seconds * 1_000)
+}
+
+/// How many headers each of the eight liars has, and how many blocks it takes to have more work: with optimised code the
+/// million, otherwise what a quick test allows.
+const LIES: usize = if cfg!(debug_assertions) { 6_000 } else { 1_000_000 };
+const BLOCKS: usize = if cfg!(debug_assertions) { 500 } else { 900 };
+
+#[test]
+fn a_flood_of_low_work_headers_from_eight_peers_leaves_nothing_behind() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 2_000_000));
+    // Blocks in quick succession: few, but each harder than the one before.
+    let mut miner = Forge::new(&spec, 1, 1);
+    let mut chain = miner.take(BLOCKS);
+    assert!(work(&chain).value() > U256::from(4 * LIES), "it has more work than any of the liars");
+    let known = Arc::new(chain.clone());
+    room.greet(1, claim(&known), honest(&known));
+    room.run_for(1_000);
+    assert_eq!(room.best_height() as usize, BLOCKS);
+    let written = room.written;
+
+    let before = HELD.get();
+    MOST.set(before);
+    for n in 11..19 {
+        let mut forge = Forge::new(&spec, u64::from(n), spec.interval_ms());
+        let mut left = LIES;
+        let promised = TipClaim {
+            hash: BlockHash::from_bytes([n; 32]),
+            height: Height::new(2 * u32::try_from(LIES).expect("a million")),
+            work: Work::new(U256::MAX >> n),
+        };
+        let teller: Teller = Box::new(move |_, limit| {
+            let count = limit.min(left);
+            left -= count;
+            Some(forge.take(count))
+        });
+        room.greet(n, promised, teller);
+    }
+    let answers = u64::try_from(8 * LIES / 2_000).expect("a few thousand");
+    room.run_for(ANSWER_MS * answers + 200_000);
+    for n in 11..19 {
+        assert_eq!(room.told(n).1, LIES, "liar {n} was heard to the end");
+    }
+    let grown = MOST.get() - before;
+    assert!(grown <= 8 << 20, "{grown} bytes more at the worst moment");
+    assert_eq!(
+        (room.written, room.best_height() as usize),
+        (written, BLOCKS),
+        "no header of theirs was kept"
+    );
+    assert!(room.dismissed.is_empty(), "a claim that is not borne out is noise, not yet a crime");
+    println!("8 x {LIES} headers: {grown} bytes at the worst moment, {} afterwards", HELD.get() - before);
+
+    // Meanwhile the honest chain goes on.
+    chain.push(miner.next());
+    let chain = Arc::new(chain);
+    room.tellers.insert(peer(1), honest(&chain));
+    room.give(Input::Message(peer(1), Message::Link(LinkMessage::Tip(claim(&chain)))));
+    room.run_for(1_000);
+    assert_eq!(room.best_height() as usize, BLOCKS + 1);
+}
+
+#[test]
+fn a_newcomer_among_liars_keeps_nothing_but_the_honest_chain() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 100_000));
+    let honest_chain = Arc::new(Forge::new(&spec, 1, 900).take(5_000));
+    for n in 11..14 {
+        let forged = Arc::new(Forge::new(&spec, u64::from(n), 1_000).take(2_500));
+        let boast = TipClaim { work: Work::new(U256::MAX), height: Height::new(90_000), ..claim(&forged) };
+        let boast = TipClaim { hash: BlockHash::from_bytes([n; 32]), ..boast };
+        room.greet(n, boast, honest(&forged));
+    }
+    room.greet(1, claim(&honest_chain), honest(&honest_chain));
+    room.run_for(150_000);
+    assert_eq!(room.best_height(), 5_000);
+    assert_eq!(room.written, 5_000, "what the liars had was weighed, and not kept");
+    assert!(room.dismissed.is_empty());
+}
+
+#[test]
+fn a_long_chain_costs_two_downloads_shared_among_peers_and_a_short_one_a_single_answer() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 100_000));
+    let all = Forge::new(&spec, 1, 1_000).take(21_500);
+    let long = Arc::new(all[..20_500].to_vec());
+    for n in 1..=4 {
+        room.greet(n, claim(&long), honest(&long));
+    }
+    room.run_for(3_000);
+    assert_eq!(room.best_height(), 20_500);
+    let told: Vec<_> = (1..=4).map(|n| room.told(n).1).collect();
+    assert_eq!(told.iter().sum::<usize>(), 2 * 20_500, "{told:?}");
+    assert!(told.iter().all(|told| *told > 0), "all of them helped: {told:?}");
+
+    let short = Arc::new(all);
+    room.tellers.insert(peer(2), honest(&short));
+    let before = room.told(2);
+    room.give(Input::Message(peer(2), Message::Link(LinkMessage::Tip(claim(&short)))));
+    room.run_for(200);
+    assert_eq!(room.best_height(), 21_500);
+    assert_eq!(room.told(2), (before.0 + 1, before.1 + 1_000));
+}
+
+#[test]
+fn a_fork_of_20_100_headers_wins_over_20_000() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 100_000));
+    let mut shared = Forge::new(&spec, 1, 1_000);
+    let below = shared.take(50);
+    let on = |forge: &mut Forge, count| Arc::new([&below[..], &forge.take(count)].concat());
+    let ours = on(&mut shared.retold(2, 1_000), 20_000);
+    let theirs = on(&mut shared.retold(3, 1_000), 20_100);
+    room.greet(1, claim(&ours), honest(&ours));
+    room.run_for(3_000);
+    assert_eq!(room.best_height(), 20_050);
+    assert_eq!((room.written, room.deleted), (20_050, 0));
+    room.greet(2, claim(&theirs), honest(&theirs));
+    room.run_for(3_000);
+    assert_eq!(room.best_height(), 20_150);
+    assert_eq!(room.written, 20_050 + 20_100);
+    assert_eq!(room.deleted, 20_000, "nobody stands on what was left, and it is too long to be kept beside");
+    assert!(room.dismissed.is_empty());
+}
+
+/// The liar shows a heavier chain, and when it is to hand it over, tells another one.
+#[test]
+fn a_chain_that_its_first_teller_does_not_hand_over_comes_from_others() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 100_000));
+    let real = Arc::new(Forge::new(&spec, 1, 1_000).take(9_000));
+    let other = Arc::new(Forge::new(&spec, 2, 1_000).take(9_000));
+    let (mut shows, mut gives) = (honest(&real), honest(&other));
+    let mut answers = 0;
+    let teller: Teller = Box::new(move |locator, limit| {
+        answers += 1;
+        if answers <= 5 { shows(locator, limit) } else { gives(locator, limit) }
+    });
+    let boast = TipClaim { height: Height::new(9_001), ..claim(&real) };
+    room.greet(7, boast, teller);
+    room.run_for(5 * ANSWER_MS);
+    assert_eq!(room.told(7), (5, 9_000), "it was weighed");
+    room.run_for(1_000);
+    assert_eq!(room.best_height(), 0, "what it gives is not what it had shown");
+    assert_eq!(room.status().sync, SyncState::Headers);
+    room.greet(1, claim(&real), honest(&real));
+    room.run_for(1_000);
+    assert_eq!(room.best_height(), 9_000);
+    assert_eq!(room.told(1).1, 9_000, "it did not have to be weighed again");
+    assert_eq!(room.written, 9_000);
+}
+
+#[test]
+fn a_peer_that_shows_a_chain_and_falls_silent_is_passed_over() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 100_000));
+    let heavy = Arc::new(Forge::new(&spec, 1, 1_000).take(9_000));
+    let light = Arc::new(Forge::new(&spec, 2, 1_000).take(4_500));
+    let mut shows = honest(&heavy);
+    let mut answers = 0;
+    let teller: Teller = Box::new(move |locator, limit| {
+        answers += 1;
+        (answers <= 5).then(|| shows(locator, limit)).flatten()
+    });
+    room.greet(7, claim(&heavy), teller);
+    room.greet(1, claim(&light), honest(&light));
+    room.run_for(1_000);
+    assert_eq!(room.best_height(), 0, "first the heaviest");
+    room.run_for(120_000);
+    assert_eq!(room.best_height(), 4_500, "then what there is");
+}
+
+#[test]
+fn a_header_that_breaks_a_rule_deep_inside_costs_the_sender_its_place() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 100_000));
+    let mut headers = Forge::new(&spec, 1, 1_000).take(5_000);
+    let tip = claim(&headers);
+    let easier = CompactTarget::from_bits(0x2000_ffff);
+    headers[4_321] = solve(Header::new(HeaderFields { target: easier, ..headers[4_321].fields() }));
+    room.greet(1, tip, honest(&Arc::new(headers)));
+    room.run_for(2_000);
+    assert_eq!(room.dismissed, [(peer(1), Reason::Misbehaviour)]);
+    assert_eq!((room.written, room.best_height()), (0, 0));
+}
+
+/// With bodies, in a world where the store, the links and the mining take their time: the newcomer follows the forger's
+/// chain to its end, and all of it is taken back when the honest chain is seen.
+#[test]
+fn a_newcomer_that_followed_a_forged_chain_comes_over_to_the_honest_one() {
+    let parameters = Parameters { interval_ms: 1_000, ..parameters() };
+    let mut world = World::new(Arc::new(ChainSpec::new(parameters).expect("a good spec")), 71);
+    // Far fewer than the fork will leave.
+    world.limits.chain.side_headers = 100;
+    let rate = world.hash_rate;
+    let mut sim = Sim::new(world);
+    let (forger, miner) = (sim.add_node(), sim.add_node());
+    sim.set_hash_rate(miner, 1.3 * rate);
+    sim.start_mining(forger, address(0));
+    sim.start_mining(miner, address(1));
+    assert!(sim.run_until(4_000_000, |sim| height(sim, forger) >= 2_200));
+    sim.stop_mining(forger);
+    sim.stop_mining(miner);
+    let newcomer = sim.add_node();
+    sim.connect(newcomer, forger);
+    assert!(sim.run_until(120_000, |sim| agree(sim, &[newcomer, forger])), "it knows no better");
+
+    sim.connect(newcomer, miner);
+    assert!(sim.run_until(300_000, |sim| agree(sim, &[newcomer, miner])), "{:?}", sim.status(newcomer));
+    assert!(
+        sim.run_until(300_000, |sim| agree(sim, &[forger, miner])),
+        "and so does the forger, once it hears"
+    );
+    assert!([forger, miner, newcomer].iter().all(|&place| sim.dismissed(place).is_empty()));
+}
