@@ -8,14 +8,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tabchain_chain::testing::{Key, parameters, solve};
+use tabchain_chain::testing::{parameters, solve};
 use tabchain_consensus::{ChainSpec, Parameters, next_target};
 use tabchain_node::{
     Command, CommandId, Config, ConnectionKind, Input, Message, Node, Output, PeerId, PeerInfo, Reason,
     Reply, Status, SyncState,
 };
 use tabchain_primitives::{
-    BlockHash, CompactTarget, Header, HeaderFields, Height, Target, Timestamp, U256, Work,
+    Address, BlockHash, CompactTarget, Header, HeaderFields, Height, Target, Timestamp, U256, Work,
 };
 use tabchain_records::{Change, Column, Rows};
 use tabchain_sim::{Sim, World};
@@ -188,18 +188,19 @@ struct Forge {
     spec: Arc<ChainSpec>,
     below: Option<Header>,
     last: Header,
-    tag: u64,
+    miner: Address,
     step_ms: u64,
 }
 
 impl Forge {
     fn new(spec: &Arc<ChainSpec>, tag: u64, step_ms: u64) -> Self {
-        Self { spec: Arc::clone(spec), below: None, last: *spec.genesis_header(), tag, step_ms }
+        let (spec, last) = (Arc::clone(spec), *spec.genesis_header());
+        Self { spec, below: None, last, miner: address(tag), step_ms }
     }
 
     /// The same, on another chain from here on.
     fn retold(&self, tag: u64, step_ms: u64) -> Self {
-        Self { spec: Arc::clone(&self.spec), tag, step_ms, ..*self }
+        Self { spec: Arc::clone(&self.spec), miner: address(tag), step_ms, ..*self }
     }
 
     fn take(&mut self, count: usize) -> Vec<Header> {
@@ -211,7 +212,7 @@ impl Forge {
         let fields = HeaderFields {
             height: self.last.height().next().expect("tests stay low"),
             parent: self.last.hash(),
-            miner: Key::new(self.tag).address(),
+            miner: self.miner,
             time: self.last.time().saturating_add(self.step_ms),
             target,
             nonce: 0,
