@@ -125,7 +125,8 @@ impl Room {
 
     /// A peer comes, says what it has, and from then on answers.
     fn greet(&mut self, n: u8, tip: TipClaim, teller: Teller) {
-        let info = PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None };
+        let info =
+            PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
         self.tellers.insert(peer(n), teller);
         self.give(Input::PeerUp(peer(n), info));
         let hello = Hello {

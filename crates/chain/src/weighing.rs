@@ -90,6 +90,16 @@ impl Weighing {
         outcome
     }
 
+    /// Bytes held.
+    pub const fn bytes(&self) -> usize {
+        size_of::<Self>() + self.stretches.capacity() * size_of::<Stretch>()
+    }
+
+    /// The most bytes held.
+    pub const fn max_bytes() -> usize {
+        size_of::<Self>() + MAX_STRETCHES * size_of::<Stretch>()
+    }
+
     /// The block of ours that the chain leaves from.
     pub const fn from(&self) -> &BlockHash {
         &self.from

@@ -10,8 +10,8 @@
 
 use tabchain_chain::{Inserted, Stretch, WeighError, Weighing};
 use tabchain_primitives::{BlockHash, Header, Timestamp};
-use tabchain_sync::branch::{BranchDownload, Given, StretchPlan};
-use tabchain_sync::headers::Bar;
+use tabchain_sync::branch::{BranchDownload, Given, StretchPlan, WINDOW};
+use tabchain_sync::headers::{Bar, Before};
 use tabchain_sync::message::MAX_HEADERS;
 use tabchain_sync::score::Fault;
 use tabchain_sync::{PeerId, Request, TipClaim};
@@ -44,6 +44,17 @@ impl Heaviest {
         let proven = self.proven.as_ref().map(|proven| claim_of(&proven.weighing));
         let branch = self.branch.as_ref().map(|branch| *branch.end());
         proven.into_iter().chain(branch).max_by_key(|claim| claim.work)
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        let proven = self.proven.as_ref().map_or(0, |proven| proven.weighing.bytes());
+        proven + self.branch.as_ref().map_or(0, BranchDownload::bytes)
+    }
+
+    /// The most bytes held.
+    pub(crate) const fn max_bytes() -> usize {
+        2 * Weighing::max_bytes() + WINDOW * MAX_HEADERS * size_of::<Header>()
     }
 
     /// Whether headers are being fetched or waited for.
@@ -106,7 +117,11 @@ impl Node {
 
     /// An answer that shows more of a peer's chain.
     pub(crate) fn headers_came(&mut self, peer: PeerId, headers: &[Header]) {
-        let before = self.headers.take(&peer);
+        let before = match self.headers.take(&peer) {
+            Before::Nothing => None,
+            Before::Weighed(weighing) => Some(weighing),
+            Before::GivenUp => return,
+        };
         let known = if before.is_none() { self.known_beginning(headers) } else { 0 };
         let (known, new) = headers.split_at(known);
         let begun = || {
@@ -179,7 +194,7 @@ impl Node {
             _ => None,
         };
         match all {
-            Some(all) => self.keep_headers(weighing.from(), all),
+            Some(all) => self.keep_headers(&peer, weighing.from(), all),
             None => self.note_proven(peer, weighing),
         }
     }
@@ -265,11 +280,12 @@ impl Node {
     }
 
     /// Takes in headers of one answer that make a better chain than ours.
-    fn keep_headers(&mut self, from: &BlockHash, headers: &[Header]) {
+    fn keep_headers(&mut self, peer: &PeerId, from: &BlockHash, headers: &[Header]) {
         self.chain.expect_branch(from);
         self.insert_headers(headers);
         self.chain.end_branch();
         self.delete_evicted();
+        self.note_first_with_block(peer);
     }
 
     fn insert_headers(&mut self, headers: &[Header]) -> bool {

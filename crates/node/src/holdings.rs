@@ -9,19 +9,23 @@
 //! | relayed | transactions whose signatures are out: [`MAX_RELAYED_BYTES`], and one answer |
 //! | blocks | blocks whose signatures are out, and the answers that were asked for before there were too many |
 //! | pool | the memory pool with its indexes: four times its bytes |
+//! | headers | chains being weighed, and stretches of the heaviest that wait for their turn |
 //!
-//! What waits for the disk has its bound in `disk`, headers in `tabchain_chain`, and bytes on their way to or from a peer in
+//! What waits for the disk has its bound in `disk`, headers that are kept in `tabchain_chain`, and bytes on their way to or from a peer in
 //! the network layer. Figures are estimates of what is allocated: contents and tables, not the allocator's own.
 
+use tabchain_chain::Weighing;
 use tabchain_sync::bodies::{MAX_LACKS, MAX_OPEN};
 use tabchain_sync::book::PeerBook;
 use tabchain_sync::early::MAX_EARLY;
+use tabchain_sync::headers::MAX_WEIGHED;
 use tabchain_sync::message::{MAX_LINK_BYTES, MAX_TRANSACTION_IDS, RESPONSE_BUDGET};
 use tabchain_sync::requests::MAX_OPEN_PER_PEER;
 use tabchain_sync::transactions::TransactionRelay;
 
 use crate::Config;
 use crate::fetch::{Asked, MAX_REBUILDING_BYTES, MAX_VERIFYING};
+use crate::headers::Heaviest;
 use crate::node::Node;
 use crate::peers::{MAX_KNOWN_BLOCKS, Peer};
 use crate::serve::{MAX_SERVING, Serving};
@@ -51,6 +55,8 @@ pub struct Holdings {
     pub blocks: usize,
     /// Pending transactions.
     pub pool: usize,
+    /// Headers that are not kept, or not yet.
+    pub headers: usize,
 }
 
 impl Holdings {
@@ -68,6 +74,7 @@ impl Holdings {
             relayed: (MAX_RELAYED_BYTES + RESPONSE_BUDGET) * DECODED,
             blocks: (MAX_VERIFYING * block + MAX_OPEN * (RESPONSE_BUDGET + block)) * DECODED,
             pool: tabchain_mempool::Limits::default().bytes * INDEXED,
+            headers: MAX_WEIGHED * Weighing::max_bytes() + Heaviest::max_bytes(),
         }
     }
 
@@ -81,8 +88,17 @@ impl Holdings {
         self.parts().iter().zip(most.parts()).all(|(held, most)| *held <= most)
     }
 
-    fn parts(&self) -> [usize; 7] {
-        [self.notes, self.early, self.rebuilding, self.serving, self.relayed, self.blocks, self.pool]
+    fn parts(&self) -> [usize; 8] {
+        [
+            self.notes,
+            self.early,
+            self.rebuilding,
+            self.serving,
+            self.relayed,
+            self.blocks,
+            self.pool,
+            self.headers,
+        ]
     }
 }
 
@@ -98,6 +114,7 @@ impl Node {
             relayed: self.relayed_bytes() * DECODED,
             blocks: self.jobs.values().map(Job::block_bytes).sum::<usize>() * DECODED,
             pool: self.mempool.bytes() * INDEXED,
+            headers: self.headers.so_far().map(Weighing::bytes).sum::<usize>() + self.heaviest.bytes(),
         }
     }
 }

@@ -146,6 +146,12 @@ impl BranchDownload {
         self.next == self.stretches.len()
     }
 
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let headers: usize = self.here.values().map(Vec::len).sum();
+        self.stretches.capacity() * size_of::<(BlockHash, u32)>() + headers * size_of::<Header>()
+    }
+
     /// When it will be given up.
     pub fn deadline(&self) -> Timestamp {
         self.progress_at.saturating_add(PATIENCE_MS)

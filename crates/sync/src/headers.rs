@@ -66,7 +66,7 @@ struct Weighed<W> {
     so_far: Option<W>,
     since: Timestamp,
     answers: u64,
-    /// It lost its place while a question was open: the answer is its last.
+    /// It lost its place while a question was open: the answer is of no use.
     gives_up: bool,
 }
 
@@ -79,6 +79,17 @@ pub struct Bar {
     pub work: Work,
     /// A block that was announced without its ancestors must be above this.
     pub height: Height,
+}
+
+/// What was weighed of a peer's chain when an answer comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before<W> {
+    /// It is the first answer.
+    Nothing,
+    /// This.
+    Weighed(W),
+    /// The chain lost its place to another while the answer was on its way.
+    GivenUp,
 }
 
 impl Bar {
@@ -131,6 +142,11 @@ impl<W> HeaderSync<W> {
     /// Whether a question is open.
     pub fn is_asking(&self) -> bool {
         self.lanes.values().any(|lane| lane.asked)
+    }
+
+    /// What was weighed so far of each chain.
+    pub fn so_far(&self) -> impl Iterator<Item = &W> {
+        self.runs().filter_map(|(_, weighed)| weighed.so_far.as_ref())
     }
 
     /// How many chains are being weighed.
@@ -191,10 +207,17 @@ impl<W> HeaderSync<W> {
     }
 
     /// An answer came. Gives what was weighed of the peer's chain before.
-    pub fn take(&mut self, peer: &PeerId) -> Option<W> {
-        let lane = self.lanes.get_mut(peer)?;
+    pub fn take(&mut self, peer: &PeerId) -> Before<W> {
+        let Some(lane) = self.lanes.get_mut(peer) else { return Before::GivenUp };
         lane.asked = false;
-        lane.weighed.as_mut()?.so_far.take()
+        match &mut lane.weighed {
+            None => Before::Nothing,
+            Some(weighed) if weighed.gives_up => {
+                lane.weighed = None;
+                Before::GivenUp
+            }
+            Some(weighed) => weighed.so_far.take().map_or(Before::Nothing, Before::Weighed),
+        }
     }
 
     /// The answer was a full one, and this is what was weighed with it: the next question goes on from there. Unless too
@@ -203,7 +226,6 @@ impl<W> HeaderSync<W> {
         let full = self.weighed() >= MAX_WEIGHED;
         let Some(lane) = self.lanes.get_mut(peer) else { return };
         match &mut lane.weighed {
-            Some(weighed) if weighed.gives_up => lane.weighed = None,
             Some(weighed) => {
                 weighed.so_far = Some(so_far);
                 weighed.answers += 1;
@@ -307,12 +329,12 @@ impl<W> HeaderSync<W> {
         slowest.inspect(|peer| self.give_up(peer, now)).is_some()
     }
 
-    /// A chain loses its place. An answer that is under way would fit nowhere else, so it is still waited for.
+    /// A chain loses its place. The answer that is under way will fit nowhere.
     fn give_up(&mut self, peer: &PeerId, now: Timestamp) {
         let Some(lane) = self.lanes.get_mut(peer) else { return };
         lane.doubt(WEIGHED_FOR_NOTHING, now);
         match &mut lane.weighed {
-            Some(weighed) if lane.asked => weighed.gives_up = true,
+            Some(weighed) if lane.asked => (weighed.so_far, weighed.gives_up) = (None, true),
             _ => lane.weighed = None,
         }
     }
@@ -393,8 +415,11 @@ mod tests {
 
     /// A full answer came, the first or a further one.
     fn full(sync: &mut HeaderSync<u32>, from: u8, now: Timestamp) {
-        let before = sync.take(&peer(from)).unwrap_or_default();
-        sync.goes_on(&peer(from), before + 2_000, now);
+        match sync.take(&peer(from)) {
+            Before::Nothing => sync.goes_on(&peer(from), 2_000, now),
+            Before::Weighed(before) => sync.goes_on(&peer(from), before + 2_000, now),
+            Before::GivenUp => {}
+        }
     }
 
     #[test]
@@ -409,10 +434,10 @@ mod tests {
     fn a_full_answer_is_followed_up_with_what_was_weighed() {
         let mut sync = claims(&[5_000]);
         next(&mut sync, NOW, 0);
-        assert_eq!(sync.take(&peer(1)), None);
+        assert_eq!(sync.take(&peer(1)), Before::Nothing);
         sync.goes_on(&peer(1), 2_000, NOW);
         assert_eq!(next(&mut sync, NOW, 0), Some((peer(1), Some(2_000))));
-        assert_eq!(sync.take(&peer(1)), Some(2_000));
+        assert_eq!(sync.take(&peer(1)), Before::Weighed(2_000));
         sync.goes_on(&peer(1), 4_000, NOW);
         assert_eq!(sync.weighed(), 1);
         assert_eq!(next(&mut sync, NOW, 6_000), None, "the claim is no more than what there is by now");
@@ -426,7 +451,7 @@ mod tests {
         let mut waits = Vec::new();
         for n in 10..24 {
             assert_eq!(next(&mut sync, now, 5), Some((peer(1), None)));
-            assert_eq!(sync.take(&peer(1)), None);
+            assert_eq!(sync.take(&peer(1)), Before::Nothing);
             assert!(!sync.seen(&peer(1), Work::ZERO, false, now));
             assert!(!sync.is_behind(&Bar::best(&claim(5)), nothing));
             assert_eq!(next(&mut sync, now.saturating_add(100_000_000), 5), None, "the same claim");
