@@ -196,3 +196,51 @@ fn a_peer_may_be_asked_for_peers_again_without_being_a_nuisance() {
     assert!((3..=10).contains(&asked), "{asked} times in twenty minutes");
     assert!(sim.dismissed(other).is_empty() && sim.dismissed(one).is_empty());
 }
+
+#[test]
+fn a_peer_that_has_headers_and_gives_no_bodies_is_replaced() {
+    let mut sim = world(68);
+    let (good, staller) = (sim.add_node(), sim.add_node());
+    sim.connect(good, staller);
+    sim.start_mining(good, address(0));
+    assert!(sim.run_until(120_000, |sim| height(sim, staller) >= 40));
+    sim.stop_mining(good);
+    assert!(sim.run_until(30_000, |sim| agree(sim, &[good, staller])));
+    sim.corrupt(
+        staller,
+        Box::new(|_, message| match message {
+            Message::Response(_, Response::Bodies(_)) | Message::Link(LinkMessage::Peers(_)) => None,
+            other => Some(other),
+        }),
+    );
+    // Another newcomer, as empty as itself, is all the company it has.
+    let (late, empty) = (sim.add_node(), sim.add_node());
+    sim.connect(late, staller);
+    sim.connect(late, empty);
+    let staller_id = sim.id(staller);
+    assert!(sim.run_until(60_000, |sim| sim.dismissed(late).contains(&(staller_id, Reason::TooSlow))));
+    let empty_id = sim.id(empty);
+    assert!(!sim.dismissed(late).iter().any(|(id, _)| *id == empty_id), "who has nothing stalls nothing");
+    sim.find(late, good);
+    assert!(sim.run_until(60_000, |sim| agree(sim, &[late, good])));
+    assert!(sim.run_until(60_000, |sim| agree(sim, &[empty, good])), "and it gives on what it has");
+}
+
+#[test]
+fn a_tab_gives_on_what_it_has_while_it_still_downloads() {
+    let mut sim = world(69);
+    let source = sim.add_node();
+    sim.start_mining(source, address(0));
+    assert!(sim.run_until(3_600_000, |sim| height(sim, source) >= 1_200));
+    sim.stop_mining(source);
+    let (first, second) = (sim.add_node(), sim.add_node());
+    sim.connect(first, source);
+    sim.connect(second, first);
+    let mut between = 0;
+    assert!(sim.run_until(120_000, |sim| {
+        let (ahead, behind) = (height(sim, first), height(sim, second));
+        between += u32::from(behind > 0 && ahead < 1_200);
+        behind >= 1_200
+    }));
+    assert!(between > 0, "the second had blocks before the first had all");
+}

@@ -27,6 +27,9 @@ use crate::wire::{self, Incoming};
 /// How many commands may wait for a busy network.
 pub const OUTBOX: usize = 1_024;
 
+/// How many bytes of answers may wait with them: beyond that a question is refused, and whoever asked goes elsewhere.
+pub const OUTBOX_BYTES: usize = 16 * 1024 * 1024;
+
 /// The longest sleep between two ticks.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -219,7 +222,8 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
     }
 
     fn tell_net(&mut self, command: NetCommand) {
-        let droppable = matches!(command, NetCommand::Link(..) | NetCommand::Respond(..));
+        let command = refused_if_too_much(command, &self.outbox);
+        let droppable = matches!(command, NetCommand::Link(..));
         if self.outbox.len() < OUTBOX || !droppable {
             self.outbox.push_back(command);
         }
@@ -269,6 +273,23 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
     }
 }
 
+/// An answer that would make too much wait becomes a refusal.
+fn refused_if_too_much(command: NetCommand, outbox: &VecDeque<NetCommand>) -> NetCommand {
+    let answer = |command: &NetCommand| match command {
+        NetCommand::Respond(_, _, body) => body.len(),
+        _ => 0,
+    };
+    match command {
+        NetCommand::Respond(peer, id, body)
+            if outbox.len() >= OUTBOX
+                || outbox.iter().map(answer).sum::<usize>() + body.len() > OUTBOX_BYTES =>
+        {
+            NetCommand::Refuse(peer, id)
+        }
+        command => command,
+    }
+}
+
 /// The next item; never once the other side is gone.
 async fn receive<T>(receiver: &Receiver<T>) -> T {
     match receiver.recv().await {
@@ -282,5 +303,24 @@ async fn send_front(commands: &Sender<NetCommand>, outbox: &VecDeque<NetCommand>
     match outbox.front() {
         Some(command) => drop(commands.send(command.clone()).await),
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_wait_up_to_so_many_bytes_and_then_questions_are_refused() {
+        let peer = PeerId::new(&[1; 38]).expect("a short id");
+        let mut outbox = VecDeque::new();
+        for id in 0..40 {
+            let answer = NetCommand::Respond(peer, id, vec![0; 1024 * 1024]);
+            outbox.push_back(refused_if_too_much(answer, &outbox));
+        }
+        let refused = outbox.iter().filter(|command| matches!(command, NetCommand::Refuse(..))).count();
+        assert_eq!(refused, 40 - 16);
+        let frame = NetCommand::Link(peer, vec![0; 1_000]);
+        assert_eq!(refused_if_too_much(frame.clone(), &outbox), frame, "frames have a bound of their own");
     }
 }

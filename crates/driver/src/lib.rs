@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Bounds: [`CALLS`] calls wait, [`EVENTS`] events wait for a listener (a slower one loses its oldest), and [`OUTBOX`]
-//! network commands wait while the network is busy; beyond that requests fail at once and frames are dropped.
+//! network commands wait while the network is busy; beyond that requests fail at once and frames are dropped. Of answers among
+//! them [`OUTBOX_BYTES`] wait; what is asked beyond that is refused.
 
 mod breath;
 mod clock;
@@ -22,5 +23,5 @@ mod storage;
 mod wire;
 
 pub use clock::{Clock, SystemClock};
-pub use driver::{Driver, Ended, MiningOrder, OUTBOX, Ports, Solution};
+pub use driver::{Driver, Ended, MiningOrder, OUTBOX, OUTBOX_BYTES, Ports, Solution};
 pub use handle::{CALLS, DriverEvent, EVENTS, Handle};

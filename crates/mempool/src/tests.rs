@@ -60,6 +60,13 @@ fn ids(transactions: &[Transaction]) -> Vec<TxId> {
     transactions.iter().map(Transaction::id).collect()
 }
 
+/// What a look before the signature says of a transaction.
+fn consider(pool: &mut Mempool, view: &Accounts, transaction: &Transaction) -> Result<bool, AdmitError> {
+    let considered = pool.consider(checked(transaction).as_checked(), view, NEXT);
+    is_consistent(pool);
+    considered
+}
+
 /// Everything that is counted or sorted agrees with the queues.
 fn is_consistent(pool: &Mempool) {
     let sum = |bytes: fn(&queue::Queue) -> usize| pool.queues.values().map(bytes).sum::<usize>();
@@ -435,4 +442,48 @@ proptest! {
         prop_assert!(Amount::checked_sum(template.iter().map(Transaction::fee)).is_some());
         extend(&mut chain, Key::new(70).address(), &template);
     }
+}
+
+#[test]
+fn a_look_before_the_signature_says_what_letting_in_would() {
+    let mut view = Accounts::with(100_000);
+    view.set(1, 2, 100_000);
+    let mut pool = Mempool::new(Limits { held_bytes: 3 * size(), ..Limits::default() });
+    // Good, behind a gap, used, too far, too poor, too cheap, known, a replacement that pays enough and one that does not.
+    let offers = [
+        payment(0, 0, 1_000),
+        payment(0, 5, 1_000),
+        payment(1, 1, 1_000),
+        payment(0, 64, 1_000),
+        payment(0, 1, 99_999),
+        payment(0, 1, 1),
+        payment(0, 0, 1_000),
+        payment(0, 0, 1_300),
+        payment(0, 0, 1_301),
+        payment(2, 7, 900),
+        payment(3, 7, 900),
+        payment(4, 7, 500),
+    ];
+    let mut held = 0;
+    for transaction in &offers {
+        let considered = consider(&mut pool, &view, transaction);
+        let admitted = offer(&mut pool, &view, transaction);
+        assert_eq!(considered, admitted.clone().map(|admitted| admitted.held));
+        held += usize::from(admitted.is_ok_and(|admitted| admitted.held));
+    }
+    assert_eq!(held, 3);
+}
+
+#[test]
+fn only_what_is_held_can_be_forgotten() {
+    let view = Accounts::with(100_000);
+    let mut pool = pool(Limits::default());
+    let (ready, behind) = (payment(0, 0, 1_000), payment(0, 2, 1_000));
+    for transaction in [&ready, &behind] {
+        offer(&mut pool, &view, transaction).expect("it is good");
+    }
+    assert_eq!((pool.is_held(&ready.id()), pool.is_held(&behind.id())), (false, true));
+    assert!(!pool.forget_held(&ready.id()) && pool.forget_held(&behind.id()));
+    is_consistent(&pool);
+    assert_eq!((pool.contains(&ready.id()), pool.contains(&behind.id())), (true, false));
 }

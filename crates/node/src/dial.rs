@@ -94,8 +94,7 @@ impl Node {
         let gives_up = self.dialling.under_way.values().map(|dial| dial.until).min();
         let wants = self.wants_to_dial();
         let retry = if wants { self.book.next_retry(taken) } else { None };
-        let feels = self.has_enough().then(|| self.book.next_new(taken)).flatten();
-        let feels = feels.map(|at| at.max(self.dialling.feel_at));
+        let feels = self.has_enough().then_some(self.dialling.feel_at);
         let looks = (self.ready && !self.is_looking()).then(|| self.looks_at());
         let tried = self.is_looking().then(|| self.trial_ends()).flatten();
         let asks = if self.wants_peers() { self.next_to_ask() } else { None };
@@ -136,11 +135,13 @@ impl Node {
         if self.dialling.feel_at > self.now || !self.has_enough() {
             return;
         }
+        // Also when nobody is to be felt for: so the book need not be searched on every occasion.
+        self.dialling.feel_at = self.now.saturating_add(FEEL_EVERY_MS);
         let (peers, under_way) = (&self.peers, &self.dialling.under_way);
         let taken = |id: &PeerId| peers.contains_key(id) || under_way.contains_key(id);
-        let Some((id, addresses)) = self.book.pick_new(self.now, &mut self.rng, taken) else { return };
-        self.dialling.feel_at = self.now.saturating_add(FEEL_EVERY_MS);
-        self.begin_dial(id, addresses, Origin::Feeler);
+        if let Some((id, addresses)) = self.book.pick_new(self.now, &mut self.rng, taken) {
+            self.begin_dial(id, addresses, Origin::Feeler);
+        }
     }
 
     /// Whether all that is left to do is to feel for new peers, and there is a place for one.

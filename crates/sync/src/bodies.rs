@@ -30,8 +30,8 @@ pub const MAX_LACKS: usize = 1_024;
 /// A peer that let so many batches stall in a row is of no use.
 pub const MAX_STALLS: u32 = 3;
 
-/// What a batch should take.
-const BATCH_MS: u64 = 1_000;
+/// What a batch should take, in milliseconds.
+pub const BATCH_MS: u64 = 1_000;
 const PATIENCE_MS: u64 = 4_000;
 const MAX_PATIENCE_MS: u64 = 32_000;
 

@@ -167,12 +167,6 @@ impl PeerBook {
         self.dialable(taken).map(|(id, entry)| self.retry_at(id, entry)).min()
     }
 
-    /// When the next new peer that is not `taken` may be dialled.
-    pub fn next_new(&self, taken: impl Fn(&PeerId) -> bool) -> Option<Timestamp> {
-        let new = self.dialable(taken).filter(|(_, entry)| !entry.is_tried());
-        new.map(|(id, entry)| self.retry_at(id, entry)).min()
-    }
-
     /// A peer said a proper hello. Gives what to write down of it, if it can be dialled again and nothing is held against it.
     pub fn good(&mut self, id: PeerId, address: Option<&PeerAddress>, now: Timestamp) -> Option<GoodPeer> {
         if self.regard(&id, now).is_some() {
@@ -524,7 +518,6 @@ mod tests {
         let (mut book, mut rng) = (PeerBook::default(), Rng::new([0; 32]));
         book.remember(peer(1), good(1));
         assert!(book.pick_new(at(0), &mut rng, |_| false).is_none());
-        assert_eq!(book.next_new(|_| false), None);
         book.add(peer(2), address(), Source::Told(peer(1)), at(0));
         assert_eq!(book.pick_new(at(0), &mut rng, |_| false).map(|(id, _)| id), Some(peer(2)));
     }
