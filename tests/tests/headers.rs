@@ -69,6 +69,8 @@ struct Room {
     /// Answers with headers that each peer gave, and headers in them.
     told: BTreeMap<PeerId, (usize, usize)>,
     dismissed: Vec<(PeerId, Reason)>,
+    /// Answers of the node, and whether they were refusals.
+    answered: Vec<(PeerId, bool)>,
     /// Headers written to the store, and deleted there.
     written: usize,
     deleted: usize,
@@ -85,6 +87,7 @@ impl Room {
             asked: Vec::new(),
             told: BTreeMap::new(),
             dismissed: Vec::new(),
+            answered: Vec::new(),
             written: 0,
             deleted: 0,
             status: None,
@@ -113,6 +116,8 @@ impl Room {
                     self.node.handle(self.now, Input::Committed(id));
                 }
                 Output::Send(peer, Message::Request(id, request)) => self.asked.push((peer, id, request)),
+                Output::Send(peer, Message::Response(..)) => self.answered.push((peer, false)),
+                Output::Send(peer, Message::RequestFailed(..)) => self.answered.push((peer, true)),
                 Output::Disconnect(peer, why) => {
                     self.tellers.remove(&peer);
                     self.dismissed.push((peer, why));
@@ -435,6 +440,34 @@ fn a_header_that_breaks_a_rule_deep_inside_costs_the_sender_its_place() {
     room.run_for(2_000);
     assert_eq!(room.dismissed, [(peer(1), Reason::Misbehaviour)]);
     assert_eq!((room.written, room.best_height()), (0, 0));
+}
+
+#[test]
+fn a_reader_that_asks_the_same_over_and_over_is_refused_and_then_sent_away() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 100_000));
+    let claim = TipClaim { hash: spec.genesis_hash(), height: Height::GENESIS, work: Work::ZERO };
+    room.greet(1, claim, Box::new(|_, _| None));
+    room.greet(2, claim, Box::new(|_, _| None));
+    let ask = |room: &mut Room, n: u8, id: u64| {
+        let request = Request::Headers { locator: vec![spec.genesis_hash()], limit: 2_000 };
+        room.give(Input::Message(peer(n), Message::Request(RequestId(id), request)));
+        std::mem::take(&mut room.answered).pop().map(|(_, refused)| refused)
+    };
+    let mut outcomes = Vec::new();
+    for id in 0..20_000 {
+        // Ten thousand questions a second.
+        room.now = room.now.saturating_add(u64::from(id % 10 == 0));
+        outcomes.push(ask(&mut room, 1, id));
+        if !room.dismissed.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(room.dismissed, [(peer(1), Reason::Misbehaviour)]);
+    assert!(outcomes.len() < 20_000);
+    let refused = outcomes.iter().filter(|outcome| **outcome == Some(true)).count();
+    assert!(outcomes[0] == Some(false) && refused >= 20, "first it is answered, then it is told: {refused}");
+    assert_eq!(ask(&mut room, 2, 0), Some(false), "nobody else has to wait for it");
 }
 
 /// With bodies, in a world where the store, the links and the mining take their time: the newcomer follows the forger's

@@ -7,6 +7,7 @@
 use tabchain_primitives::codec::Encode;
 use tabchain_primitives::{BlockHash, Height, Timestamp};
 use tabchain_records::Column;
+use tabchain_sync::allowance::Allowance;
 use tabchain_sync::book::{Regard, Source};
 use tabchain_sync::eviction::{Candidate, whom_to_let_go};
 use tabchain_sync::message::MAX_PEERS_TOLD;
@@ -37,6 +38,8 @@ pub(crate) struct Peer {
     /// How far its clock is ahead of ours, in milliseconds.
     pub(crate) ahead: i64,
     score: Score,
+    /// What it may still ask of us.
+    pub(crate) allowance: Allowance,
     /// Blocks that it has told of, or been told of.
     pub(crate) knows: RecentSet<BlockHash>,
     pub(crate) origin: Origin,
@@ -82,6 +85,7 @@ impl Peer {
             hello: None,
             ahead: 0,
             score: Score::default(),
+            allowance: Allowance::new(since),
             knows: RecentSet::new(MAX_KNOWN_BLOCKS),
             origin: Origin::Other,
             merits: Merits::default(),
@@ -227,6 +231,7 @@ impl Node {
         }
         let anew = Peer {
             score: peer.score,
+            allowance: peer.allowance,
             origin: peer.origin,
             merits: peer.merits,
             ..Peer::new(peer.info.clone(), self.now)

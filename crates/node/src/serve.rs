@@ -2,11 +2,14 @@
 //!
 //! Bounds: [`MAX_SERVING_PER_PEER`] questions of a peer that need the store are open at once, and [`MAX_SERVING`] in all, the second half of them
 //! one a peer, so that a few that ask much leave room for others; further ones are refused as busy. One
-//! body is read at a time for each, and an answer is cut at its byte budget.
+//! body is read at a time for each, and an answer is cut at its byte budget. Headers and transactions, which need no store, come
+//! out of an [allowance](tabchain_sync::allowance) of each peer.
 
-use tabchain_primitives::{BlockHash, Transaction, TxId};
+use tabchain_primitives::{BlockHash, HEADER_BYTES, Transaction, TxId};
 use tabchain_records::{Column, Query, Rows};
+use tabchain_sync::allowance::Leave;
 use tabchain_sync::message::RESPONSE_BUDGET;
+use tabchain_sync::score::Fault;
 use tabchain_sync::{Body, Failure, Message, PeerId, Request, RequestId, Response};
 
 use crate::node::{Node, Purpose};
@@ -46,13 +49,24 @@ impl Serving {
 
 impl Node {
     pub(crate) fn request(&mut self, peer: PeerId, id: RequestId, request: Request) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let leave = known.allowance.ask(self.now);
+        if leave != Leave::Given {
+            self.emit(Output::Send(peer, Message::RequestFailed(id, Failure::Busy)));
+            if leave == Leave::RefusedAgain {
+                self.blame(&peer, Fault::Noise);
+            }
+            return;
+        }
         match request {
             Request::Headers { locator, limit } => {
                 let headers = self.chain.headers_after(&locator, limit as usize);
+                self.spend(&peer, headers.len() * HEADER_BYTES);
                 self.answer(peer, id, Response::Headers(headers));
             }
             Request::Transactions(ids) => {
                 let transactions = self.pooled(&ids);
+                self.spend(&peer, transactions.iter().map(Transaction::size).sum());
                 self.answer(peer, id, Response::Transactions(transactions));
             }
             Request::Bodies(hashes) => {
@@ -62,6 +76,13 @@ impl Node {
             Request::BlockTransactions { block, positions } => {
                 self.serve(peer, id, Want::Transactions { block, positions });
             }
+        }
+    }
+
+    /// An answer costs the peer some of what it may ask. Bodies are bounded by the store that they are read from.
+    fn spend(&mut self, peer: &PeerId, bytes: usize) {
+        if let Some(peer) = self.peers.get_mut(peer) {
+            peer.allowance.spend(bytes as u64);
         }
     }
 

@@ -5,6 +5,7 @@
 //!
 //! | Module | Decides | What a peer can make grow |
 //! |---|---|---|
+//! | [`allowance`] | whether a peer asks too much | two numbers |
 //! | [`message`] | the bytes of link and fetch | frames, lists: each bounded before it is allocated |
 //! | [`book`] | whom to dial | 256 good peers and 256 heard of, of 4 addresses, 64 told by one peer |
 //! | [`eviction`] | whose place a newcomer gets | nothing |
@@ -18,6 +19,7 @@
 //! | [`transactions`] | transaction announcements | 4096 ids known a peer, 1024 waiting, 256 wanted from one |
 //! | [`held`] | whose transactions may wait behind a gap | 128 KiB a peer |
 
+pub mod allowance;
 pub mod bodies;
 pub mod book;
 pub mod branch;
