@@ -22,7 +22,7 @@ use crate::news::News;
 use crate::pipe::Pipe;
 use crate::proof::{AccountProof, BlockProof};
 use crate::request::{Request, random};
-use crate::view::{Peer, Words};
+use crate::view::{Peer, Words, Workload};
 
 /// How many messages between node and swarm wait in this thread, and how many solutions.
 const QUEUE: usize = 256;
@@ -75,6 +75,12 @@ impl Host {
     pub fn solved(&self, job: u64, nonce: u64) {
         // A full queue holds solutions enough.
         self.solutions.try_send(Solution { job: JobId(job), nonce }).ok();
+    }
+
+    /// How the time of this node went by since it was opened.
+    #[wasm_bindgen(unchecked_return_type = "Workload")]
+    pub fn workload(&self) -> JsValue {
+        to_js(&Workload::from(self.handle.workload()))
     }
 
     async fn start(options: JsValue, port: MessagePort, listener: Function) -> Result<Self, EdgeError> {

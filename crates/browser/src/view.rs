@@ -69,6 +69,21 @@ pub(crate) struct Peer {
     address: Option<String>,
 }
 
+/// How the time of a node went by since it was opened, in milliseconds, and what it got done.
+#[derive(Serialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Workload {
+    waiting: f64,
+    storing: f64,
+    checking: f64,
+    translating: f64,
+    thinking: f64,
+    signatures: f64,
+    commits: f64,
+    changes: f64,
+    bytes: f64,
+}
+
 #[derive(Clone, Copy, Serialize, Tsify)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Kind {
@@ -316,6 +331,24 @@ impl Words {
             exists: wallet.exists,
             unlocked: wallet.unlocked,
             accounts: wallet.accounts.iter().map(account).collect(),
+        }
+    }
+}
+
+impl From<tabchain_driver::Workload> for Workload {
+    #[expect(clippy::cast_precision_loss, reason = "counts to look at")]
+    fn from(spent: tabchain_driver::Workload) -> Self {
+        let millis = |time: std::time::Duration| 1e3 * time.as_secs_f64();
+        Self {
+            waiting: millis(spent.waiting),
+            storing: millis(spent.storing),
+            checking: millis(spent.checking),
+            translating: millis(spent.translating),
+            thinking: millis(spent.thinking),
+            signatures: spent.signatures as f64,
+            commits: spent.commits as f64,
+            changes: spent.changes as f64,
+            bytes: spent.bytes as f64,
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::handle::{Answer, DriverEvent, Handle, Listeners};
 use crate::storage::Storage;
 use crate::wire::{self, Incoming};
+use crate::workload::{Meter, Occupation};
 
 /// How many commands may wait for a busy network.
 pub const OUTBOX: usize = 1_024;
@@ -88,12 +89,23 @@ pub struct Driver<S, C> {
     wake_at: Timestamp,
     batch_seed: [u8; 32],
     ended: Option<Ended>,
+    meter: Meter,
+}
+
+/// What comes first of all that is waited for.
+enum Happening {
+    Call(Option<(Command, Answer)>),
+    Net(NetEvent),
+    Node(Input),
+    /// A command that had waited for the network is sent.
+    Sent,
 }
 
 impl<S: Store + 'static, C: Clock> Driver<S, C> {
     /// Opens a node. It reads its store once [`Driver::run`] is polled.
     pub fn new(config: Config, store: S, clock: C, ports: Ports) -> (Self, Handle) {
-        let (handle, calls, listeners) = Handle::new();
+        let meter = Meter::new();
+        let (handle, calls, listeners) = Handle::new(meter.clone());
         let batch_seed =
             Sha256::new().chain_update(b"tabchain/batch").chain_update(config.seed).finalize().into();
         let driver = Self {
@@ -111,6 +123,7 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
             ready: VecDeque::new(),
             batch_seed,
             ended: None,
+            meter,
         };
         (driver, handle)
     }
@@ -125,9 +138,11 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
                 self.order(MiningOrder::Stop);
                 return ended;
             }
+            self.meter.turn_to(Occupation::Waiting);
             breath.take().await;
             let Some(input) = self.next_input(&mut timer).await else { continue };
             let wake_before = self.wake_at;
+            self.meter.turn_to(Occupation::Thinking);
             self.node.handle(self.clock.now(), input);
             self.carry_out();
             if self.wake_at != wake_before || timer.is_terminated() {
@@ -144,16 +159,25 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
         {
             return Some(input);
         }
-        select_biased! {
-            call = self.calls.recv().fuse() => self.on_call(call.ok()),
-            solution = receive(&self.ports.solutions).fuse() => Some(Input::Mined(solution.job, solution.nonce)),
-            input = self.storage.next().fuse() => Some(input),
-            event = receive(&self.ports.net_events).fuse() => self.on_net_event(event),
-            () = send_front(&self.ports.net_commands, &self.outbox).fuse() => {
+        self.meter.turn_to(if self.storage.is_busy() { Occupation::Storing } else { Occupation::Waiting });
+        let happening = select_biased! {
+            call = self.calls.recv().fuse() => Happening::Call(call.ok()),
+            solution = receive(&self.ports.solutions).fuse() =>
+                Happening::Node(Input::Mined(solution.job, solution.nonce)),
+            input = self.storage.next().fuse() => Happening::Node(input),
+            event = receive(&self.ports.net_events).fuse() => Happening::Net(event),
+            () = send_front(&self.ports.net_commands, &self.outbox).fuse() => Happening::Sent,
+            () = timer => Happening::Node(Input::Tick),
+        };
+        self.meter.turn_to(Occupation::Translating);
+        match happening {
+            Happening::Call(call) => self.on_call(call),
+            Happening::Net(event) => self.on_net_event(event),
+            Happening::Node(input) => Some(input),
+            Happening::Sent => {
                 self.outbox.pop_front();
                 None
             }
-            () = timer => Some(Input::Tick),
         }
     }
 
@@ -197,7 +221,10 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
                     tracing::debug!(?peer, %reason, "sent away");
                     self.tell_net(NetCommand::Disconnect(peer));
                 }
-                Output::Commit(id, batch) => self.storage.commit(id, batch),
+                Output::Commit(id, batch) => {
+                    self.meter.committed(batch.len(), batch.bytes());
+                    self.storage.commit(id, batch);
+                }
                 Output::Load(id, query) => self.storage.load(id, query),
                 Output::Verify(job, checks) => self.verify(job, &checks),
                 Output::Mine(job, template) => self.order(MiningOrder::Mine(job, Box::new(template))),
@@ -210,7 +237,9 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
     }
 
     fn send(&mut self, peer: PeerId, message: &Message) {
+        self.meter.turn_to(Occupation::Translating);
         let command = wire::command(peer, message);
+        self.meter.turn_to(Occupation::Thinking);
         if let NetCommand::Request(peer, id, _) = &command
             && self.outbox.len() >= OUTBOX
         {
@@ -241,7 +270,10 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
     /// Checks signatures here and now. The verdict waits its turn, so that people's calls go first.
     fn verify(&mut self, job: JobId, checks: &SignatureChecks) {
         self.batch_seed = Sha256::digest(self.batch_seed).into();
+        self.meter.turn_to(Occupation::Checking);
         let verdict = verify_batch(checks, self.batch_seed);
+        self.meter.checked(checks.0.len());
+        self.meter.turn_to(Occupation::Thinking);
         self.ready.push_back(Input::Verified(job, verdict));
     }
 

@@ -6,6 +6,8 @@ use async_channel::{Receiver, Sender};
 use futures::channel::oneshot;
 use tabchain_node::{Command, CommandError, Event, PeerAddress, Reply};
 
+use crate::workload::{Meter, Workload};
+
 /// How many calls may wait.
 pub const CALLS: usize = 64;
 /// How many events may wait for one listener.
@@ -37,13 +39,14 @@ pub(crate) struct Listeners(Arc<Mutex<Vec<Sender<DriverEvent>>>>);
 pub struct Handle {
     calls: Sender<(Command, Answer)>,
     listeners: Listeners,
+    meter: Meter,
 }
 
 impl Handle {
-    pub(crate) fn new() -> (Self, Receiver<(Command, Answer)>, Listeners) {
+    pub(crate) fn new(meter: Meter) -> (Self, Receiver<(Command, Answer)>, Listeners) {
         let (calls, incoming) = async_channel::bounded(CALLS);
         let listeners = Listeners::default();
-        (Self { calls, listeners: listeners.clone() }, incoming, listeners)
+        (Self { calls, listeners: listeners.clone(), meter }, incoming, listeners)
     }
 
     /// Has the node carry out a command. [`CommandError::Closed`] when it no longer runs.
@@ -51,6 +54,11 @@ impl Handle {
         let (answer, reply) = oneshot::channel();
         self.calls.send((command, answer)).await.map_err(|_| CommandError::Closed)?;
         reply.await.unwrap_or(Err(CommandError::Closed))
+    }
+
+    /// How the driver's time went by until now.
+    pub fn workload(&self) -> Workload {
+        self.meter.read()
     }
 
     /// Everything the node tells from now on. A listener that lags behind by [`EVENTS`] loses the oldest.
@@ -87,7 +95,7 @@ mod tests {
 
     #[test]
     fn every_listener_hears_everything_and_a_slow_one_loses_the_oldest() {
-        let (handle, _calls, listeners) = Handle::new();
+        let (handle, _calls, listeners) = Handle::new(Meter::new());
         let (early, slow) = (handle.events(), handle.events());
         listeners.tell(&event(0));
         assert_eq!(heard(&early), [0]);
@@ -100,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_call_to_a_node_that_is_gone_says_so() {
-        let (handle, calls, _) = Handle::new();
+        let (handle, calls, _) = Handle::new(Meter::new());
         drop(calls);
         let reply = futures::executor::block_on(handle.call(Command::Status));
         assert_eq!(reply.map(|_| ()), Err(CommandError::Closed));

@@ -21,7 +21,9 @@ mod driver;
 mod handle;
 mod storage;
 mod wire;
+mod workload;
 
 pub use clock::{Clock, SystemClock};
 pub use driver::{Driver, Ended, MiningOrder, OUTBOX, OUTBOX_BYTES, Ports, Solution};
 pub use handle::{CALLS, DriverEvent, EVENTS, Handle};
+pub use workload::Workload;

@@ -34,6 +34,11 @@ impl<S: Store + 'static> Storage<S> {
         }
     }
 
+    /// Whether an outcome is due.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.running.is_empty()
+    }
+
     pub(crate) fn load(&mut self, id: LoadId, query: Query) {
         self.waiting.push_back(Task::Load(id, query));
         self.start();

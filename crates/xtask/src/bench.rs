@@ -2,6 +2,9 @@
 //!
 //! First criterion measures natively and says how sure it is; then the same harness runs natively and in a tab, so that the
 //! two stand side by side. Each bench runs in a process and in a page of its own, so that no bench finds the memory another one left behind.
+//! `cargo xtask bench sync` is something else: whole tabs, see `sync`.
+
+mod sync;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,7 +30,7 @@ const TIMEOUT: &str = "600";
 /// What `cargo xtask bench` takes.
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// Run only benches whose name contains this
+    /// Run only benches whose name contains this; `sync` measures a late tab that takes a long chain in
     filter: Option<String>,
 }
 
@@ -53,6 +56,9 @@ enum Place {
 
 /// Builds the benches both ways, runs them, and prints what they say.
 pub(crate) fn measure(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
+    if args.filter.as_deref() == Some("sync") {
+        return sync::measure(workspace);
+    }
     let wanted = |name: &&str| args.filter.as_ref().is_none_or(|filter| name.contains(filter));
     let benches: Vec<&str> = BENCHES.into_iter().filter(wanted).collect();
     ensure!(!benches.is_empty(), "no bench has such a name; there are {}", BENCHES.join(", "));

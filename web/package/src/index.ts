@@ -30,4 +30,5 @@ export type {
   TransactionStatus,
   WalletState,
   WarningCode,
+  Workload,
 } from './types.js';

@@ -18,6 +18,7 @@ import type {
   PeerInfo,
   Status,
   Transaction,
+  Workload,
 } from './types.js';
 import { NodeWallet, type Wallet } from './wallet.js';
 
@@ -78,6 +79,11 @@ export class Node extends EventTarget implements AsyncDisposable {
 
   peers(): Promise<PeerInfo[]> {
     return this.#session.ask({ type: 'peers' });
+  }
+
+  /** How the time of this node went by since it was opened: what holds it up, and what it got done. */
+  workload(): Promise<Workload> {
+    return this.#session.ask({ type: 'workload' });
   }
 
   getBlock(hash: string): Promise<Block | null> {

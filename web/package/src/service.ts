@@ -14,6 +14,7 @@ import type {
   Transaction,
   WalletState,
   WarningCode,
+  Workload,
 } from './types.js';
 
 /** Every request and what it is answered with. */
@@ -29,6 +30,7 @@ export interface Replies {
   accountProof: AccountProof;
   blockProof: BlockProof | null;
   mempool: Transaction[];
+  workload: Workload;
   sendTransaction: Transaction;
   startMining: undefined;
   stopMining: undefined;
@@ -46,9 +48,10 @@ export interface Replies {
 }
 
 export type Kind = keyof Replies;
-/** The node's own requests; mining also says how many threads, which is the miner's business. */
+/** The node's own requests; mining also says how many threads, which is the miner's business, and the workload is the driver's. */
 export type Ask =
   | Exclude<Request, { type: 'startMining' | 'close' }>
+  | { type: 'workload' }
   | { type: 'startMining'; to: string; threads: number };
 export type AskOf<K extends Kind> = Extract<Ask, { type: K }>;
 
@@ -88,6 +91,7 @@ const QUESTIONS: ReadonlySet<Kind> = new Set<Kind>([
   'accountProof',
   'blockProof',
   'mempool',
+  'workload',
   'walletState',
 ]);
 

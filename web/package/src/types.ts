@@ -173,6 +173,26 @@ export interface MiningStatus {
   secondsPerBlock?: number;
 }
 
+/** Where the time of a node's worker went, in milliseconds since it was opened; it does one of the five at any moment. */
+export interface Workload {
+  /** Waiting for peers, for people, or for nothing at all. */
+  waiting: number;
+  /** Waiting for the browser's storage. */
+  storing: number;
+  /** Checking signatures. */
+  checking: number;
+  /** Reading and writing messages. */
+  translating: number;
+  /** All else: rules, balances, the state's root. */
+  thinking: number;
+  /** How many signatures were checked. */
+  signatures: number;
+  /** Transactions with the browser's storage, the changed rows in them, and their bytes. */
+  commits: number;
+  changes: number;
+  bytes: number;
+}
+
 export interface WalletState {
   exists: boolean;
   unlocked: boolean;

@@ -52,6 +52,8 @@ async function carryOut(request: ToWorker): Promise<unknown> {
       mined = status.mining;
       return { ...status, mining: mining() };
     }
+    case 'workload':
+      return host.workload();
     default:
       return host.call(request);
   }

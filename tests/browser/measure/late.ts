@@ -1,0 +1,81 @@
+// One late tab, watched while it takes the whole chain in.
+
+import { expect, type Browser } from '@playwright/test';
+
+import type { Relay } from '../support/relay.ts';
+import { Tab } from '../support/tab.ts';
+
+/** What is known of the chain beforehand. */
+export interface Facts {
+  blocks: number;
+  transactions: number;
+  bytes: number;
+  tip: string;
+}
+
+/** Where the time of a node's worker went, in milliseconds, as the package tells it. */
+export interface Workload {
+  waiting: number;
+  storing: number;
+  checking: number;
+  translating: number;
+  thinking: number;
+  signatures: number;
+  commits: number;
+  changes: number;
+  bytes: number;
+}
+
+interface NodeInPage {
+  status(): Promise<{ height: number; tipHash: string; sync: string }>;
+  workload(): Promise<Workload>;
+}
+
+/** What a page's own clock says, in milliseconds. */
+export interface Reached {
+  /** From the press of the button, or from the navigation, until the node could be asked. */
+  open: number;
+  /** The same until it stood at the tip. */
+  tip: number;
+  workload: Workload;
+}
+
+/** Presses the one button and waits for the tip. */
+export async function join(tab: Tab, tip: string): Promise<Reached> {
+  await tab.page.evaluate(() => performance.mark('begin'));
+  await tab.page.getByTestId('join').click();
+  return reach(tab, tip);
+}
+
+/** Opens the page anew, as a person who reloads it. */
+export async function reload(tab: Tab, relay: Relay, tip: string): Promise<Reached> {
+  await tab.page.goto(relay.url);
+  await tab.page.reload({ waitUntil: 'commit' });
+  return reach(tab, tip);
+}
+
+/** Asks the node again and again, by the page's clock, until it stands at the tip. */
+function reach(tab: Tab, tip: string): Promise<Reached> {
+  return tab.page.evaluate(async (tip) => {
+    const begin = performance.getEntriesByName('begin')[0]?.startTime ?? 0;
+    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+    while (!('tabchain' in window)) await pause();
+    const node = (window as unknown as { tabchain: NodeInPage }).tabchain;
+    await node.status();
+    const open = performance.now() - begin;
+    while ((await node.status()).tipHash !== tip) await pause();
+    return { open, tip: performance.now() - begin, workload: await node.workload() };
+  }, tip);
+}
+
+/** A tab on a profile that holds the whole chain already: it opens, checks what it always checks, and serves. */
+export async function serving(tab: Tab, facts: Facts): Promise<Tab> {
+  await tab.join();
+  await expect.poll(async () => (await tab.status()).tipHash, { timeout: 120_000 }).toBe(facts.tip);
+  return tab;
+}
+
+/** A tab that has opened the page and nothing else. */
+export function fresh(browser: Browser, relay: Relay): Promise<Tab> {
+  return Tab.open(browser, relay);
+}

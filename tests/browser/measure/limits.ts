@@ -1,0 +1,128 @@
+// What the browser itself can do on this machine, now: the limits that a node's figures are held against.
+
+import type { Page } from '@playwright/test';
+
+const MESSAGE = 16 * 1024;
+const TRANSFER = 64 << 20;
+
+declare global {
+  interface Window {
+    rawPeer: RTCPeerConnection;
+    rawReceived: Promise<number>;
+  }
+}
+
+/** Bytes a second over plain data channels from all senders at once into one page, with messages of 16 KiB. */
+export async function dataChannels(receiver: Page, senders: Page[]): Promise<number> {
+  for (const sender of senders) await connect(sender, receiver);
+  const begin = performance.now();
+  await Promise.all(senders.map((sender) => send(sender, TRANSFER / senders.length)));
+  return (1_000 * TRANSFER) / (performance.now() - begin);
+}
+
+/** A connection of its own between two pages; the receiver answers once for every run of bytes. */
+async function connect(sender: Page, receiver: Page): Promise<void> {
+  const offer = await sender.evaluate(async () => {
+    const peer = new RTCPeerConnection();
+    window.rawPeer = peer;
+    const channel = peer.createDataChannel('raw');
+    channel.binaryType = 'arraybuffer';
+    channel.bufferedAmountLowThreshold = 256 * 1024;
+    Object.assign(peer, { channel });
+    await peer.setLocalDescription();
+    await gathered(peer);
+    return peer.localDescription?.sdp ?? '';
+
+    function gathered(peer: RTCPeerConnection): Promise<void> {
+      return new Promise((resolve) => {
+        if (peer.iceGatheringState === 'complete') resolve();
+        peer.onicegatheringstatechange = () => peer.iceGatheringState === 'complete' && resolve();
+      });
+    }
+  });
+  const answer = await receiver.evaluate(async (sdp) => {
+    const peer = new RTCPeerConnection();
+    peer.ondatachannel = ({ channel }) => {
+      channel.binaryType = 'arraybuffer';
+      let left = 0;
+      channel.onmessage = ({ data }: MessageEvent<ArrayBuffer | string>) => {
+        if (typeof data === 'string') left = Number(data);
+        else left -= data.byteLength;
+        if (left === 0) channel.send('all');
+      };
+      // Held, or the browser may collect it.
+      Object.assign(peer, { channel });
+    };
+    await peer.setRemoteDescription({ type: 'offer', sdp });
+    await peer.setLocalDescription();
+    await new Promise<void>((resolve) => {
+      if (peer.iceGatheringState === 'complete') resolve();
+      peer.onicegatheringstatechange = () => peer.iceGatheringState === 'complete' && resolve();
+    });
+    (window as unknown as { held: RTCPeerConnection[] }).held ??= [];
+    (window as unknown as { held: RTCPeerConnection[] }).held.push(peer);
+    return peer.localDescription?.sdp ?? '';
+  }, offer);
+  await sender.evaluate(async (sdp) => {
+    const peer = window.rawPeer as RTCPeerConnection & { channel: RTCDataChannel };
+    await peer.setRemoteDescription({ type: 'answer', sdp });
+    if (peer.channel.readyState !== 'open') await new Promise((resolve) => (peer.channel.onopen = resolve));
+  }, answer);
+}
+
+/** Sends so many bytes and waits until the other side says that they are there. */
+function send(sender: Page, bytes: number): Promise<void> {
+  return sender.evaluate(
+    async ([bytes, size]) => {
+      const { channel } = window.rawPeer as RTCPeerConnection & { channel: RTCDataChannel };
+      const there = new Promise((resolve) => (channel.onmessage = resolve));
+      const message = crypto.getRandomValues(new Uint8Array(size));
+      channel.send(String(bytes));
+      for (let sent = 0; sent < bytes; sent += size) {
+        if (channel.bufferedAmount > 1 << 20) await new Promise((resolve) => (channel.onbufferedamountlow = resolve));
+        channel.send(message);
+      }
+      await there;
+      window.rawPeer.close();
+    },
+    [bytes, MESSAGE] as const,
+  );
+}
+
+/** Bytes a second that plain IndexedDB takes in a worker, in transactions of so many rows of so many bytes. */
+export function indexedDb(page: Page, rows: number, bytes: number): Promise<number> {
+  return page.evaluate(
+    async ([rows, bytes]) => {
+      const script = `onmessage = async ({ data: [rows, bytes] }) => {
+        const opening = indexedDB.open('raw', 1);
+        opening.onupgradeneeded = () => opening.result.createObjectStore('rows');
+        const database = await new Promise((resolve) => (opening.onsuccess = () => resolve(opening.result)));
+        const rounds = Math.max(4, Math.min(64, Math.ceil((48 << 20) / (rows * bytes))));
+        const begin = performance.now();
+        for (let round = 0; round < rounds; round++) {
+          const transaction = database.transaction('rows', 'readwrite', { durability: 'relaxed' });
+          const store = transaction.objectStore('rows');
+          for (let row = 0; row < rows; row++) {
+            const key = crypto.getRandomValues(new Uint8Array(32));
+            const value = new Uint8Array(bytes);
+            crypto.getRandomValues(value.subarray(0, Math.min(bytes, 65536)));
+            store.put(value, key);
+          }
+          await new Promise((resolve) => (transaction.oncomplete = resolve));
+        }
+        const seconds = (performance.now() - begin) / 1000;
+        database.close();
+        indexedDB.deleteDatabase('raw').onsuccess = () => postMessage((rounds * rows * bytes) / seconds);
+      };`;
+      const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+      const worker = new Worker(url);
+      worker.postMessage([rows, bytes]);
+      const rate = await new Promise<number>((resolve) => {
+        worker.onmessage = ({ data }: MessageEvent<number>) => resolve(data);
+      });
+      worker.terminate();
+      return rate;
+    },
+    [rows, bytes] as const,
+  );
+}

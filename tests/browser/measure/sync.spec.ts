@@ -1,0 +1,52 @@
+// `cargo xtask bench sync`: a late tab takes a long chain from two tabs and from four, with the real relay and page.
+
+import { readFile } from 'node:fs/promises';
+import { join as path } from 'node:path';
+
+import { test, type Browser } from '@playwright/test';
+
+import { Relay } from '../support/relay.ts';
+import { Tab } from '../support/tab.ts';
+import { join, reload, serving, type Facts } from './late.ts';
+import { dataChannels, indexedDb } from './limits.ts';
+import { blankPage, loadRows, RowServer } from './rows.ts';
+import { report, type Run } from './table.ts';
+
+const folder = process.env['TABCHAIN_MEASURE'] ?? path(import.meta.dirname, '../../../target/measure');
+const chain = process.env['TABCHAIN_CHAIN'] ?? 'long';
+
+test('a late tab takes the whole chain from two tabs and from four', async ({ browser }) => {
+  const facts = JSON.parse(await readFile(path(folder, `${chain}.json`), 'utf8')) as Facts;
+  await using relay = await Relay.start();
+  await using rows = await RowServer.start(path(folder, `${chain}.rows`));
+  const tabs: Tab[] = [];
+  const runs: Run[] = [];
+  for (const count of [2, 4]) {
+    while (tabs.length < count) tabs.push(await loaded(browser, relay, rows, facts));
+    console.log(`${count} tabs serve ${facts.blocks} blocks; a late one joins`);
+    const late = await Tab.open(browser, relay);
+    const network = await dataChannels(late.page, tabs.map((tab) => tab.page));
+    const reached = await join(late, facts.tip);
+    const { commits, changes, bytes } = reached.workload;
+    const storage = await indexedDb(late.page, Math.ceil(changes / commits), Math.ceil(bytes / changes));
+    runs.push({ tabs: count, reached, limits: { network, storage } });
+    tabs.push(late);
+  }
+  const last = tabs.pop();
+  for (const tab of tabs) await tab.close();
+  if (!last) throw new Error('a late tab was opened');
+  const reloads: number[] = [];
+  for (let round = 0; round < 3; round++) reloads.push((await reload(last, relay, facts.tip)).tip);
+  report(facts, runs, reloads);
+  await last.close();
+});
+
+/** A tab that holds the whole chain and serves it. */
+async function loaded(browser: Browser, relay: Relay, rows: RowServer, facts: Facts): Promise<Tab> {
+  const context = await browser.newContext({ bypassCSP: true });
+  const blank = await context.newPage();
+  await blankPage(blank, relay);
+  await loadRows(blank, rows.url);
+  await blank.close();
+  return serving(await Tab.in(context, relay), facts);
+}

@@ -1,0 +1,71 @@
+// The figures as a plain table, each beside the limit it is held against.
+
+import type { Facts, Reached } from './late.ts';
+
+export interface Run {
+  tabs: number;
+  reached: Reached;
+  /** What the browser itself could do in the same minute: bytes a second. */
+  limits: { network: number; storage: number };
+}
+
+export function report(facts: Facts, runs: Run[], reloads: number[]): void {
+  const lines = [
+    `chain: ${whole(facts.blocks)} blocks, ${whole(facts.transactions)} transactions, ${megabytes(facts.bytes)}`,
+    ...runs.flatMap((run) => ['', ...lateTab(facts, run)]),
+    '',
+    `reload of the late tab, navigation to its tip: ${reloads.map((took) => `${whole(took)} ms`).join(', ')}`,
+  ];
+  console.log(`\n${lines.join('\n')}\n`);
+}
+
+function lateTab(facts: Facts, { tabs, reached, limits }: Run): string[] {
+  const seconds = reached.tip / 1_000;
+  const { waiting, storing, checking, translating, thinking, signatures, commits, changes, bytes } = reached.workload;
+  // A limit is how long the work would take if nothing else had to be done.
+  const bounds = [
+    { name: 'network: plain data channels', seconds: facts.bytes / limits.network },
+    { name: 'signatures: the checks alone', seconds: checking / 1_000 },
+    { name: 'storage: plain IndexedDB, same rows', seconds: bytes / limits.storage },
+  ];
+  return [
+    `late tab, ${tabs} tabs serve: ${seconds.toFixed(1)} s from the button to the tip`,
+    row('blocks a second', whole(facts.blocks / seconds)),
+    row('transactions a second', whole(facts.transactions / seconds)),
+    row('bytes a second', megabytes(facts.bytes / seconds)),
+    '  where the worker spent it',
+    ...Object.entries({ waiting, storing, checking, translating, thinking }).map(([name, spent]) =>
+      row(`  ${NAMES[name as keyof typeof NAMES]}`, `${(spent / 1_000).toFixed(1)} s, ${percent(spent / reached.tip)}`),
+    ),
+    row('signatures checked', `${whole(signatures)}, ${whole(signatures / (checking / 1_000))} a second of checking`),
+    row('written', `${megabytes(bytes)} in ${whole(changes)} rows, ${whole(commits)} transactions`),
+    '  limits, measured in the same run',
+    ...bounds.map((bound) =>
+      row(`  ${bound.name}`, `${bound.seconds.toFixed(1)} s, ${percent(bound.seconds / seconds)} of the limit reached`),
+    ),
+  ];
+}
+
+const NAMES = {
+  waiting: 'network: nothing to do but wait',
+  storing: 'storage: waiting for IndexedDB',
+  checking: 'check: signatures',
+  translating: 'reading and writing messages',
+  thinking: 'check: rules, balances, state',
+};
+
+function row(name: string, value: string): string {
+  return `  ${name.padEnd(40)} ${value}`;
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function percent(part: number): string {
+  return `${Math.round(100 * part)} %`;
+}

@@ -1,0 +1,211 @@
+//! What lies on a node's disk once it has taken the whole chain in: found out by having the very node do it.
+//!
+//! The node is given one peer that answers its questions from the file. Its signatures are taken for checked here: whoever
+//! loads the rows stands for a node that did check them, and the tab that is measured checks them all.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use tabchain_consensus::{ChainSpec, Verdict};
+use tabchain_node::{
+    Command, CommandId, Config, ConnectionKind, Event, Input, Message, Node, Output, PeerId, PeerInfo, Reason,
+};
+use tabchain_primitives::{Block, BlockHash, Encode, HEADER_BYTES, Header, Target, Timestamp, Work};
+use tabchain_records::{Column, Query};
+use tabchain_store::MemoryStore;
+use tabchain_sync::message::RESPONSE_BUDGET;
+use tabchain_sync::{Body, Hello, LinkMessage, PROTOCOL_VERSION, Request, Response, TipClaim};
+
+use crate::blocks;
+
+const CLOSE: CommandId = CommandId(1);
+
+/// The blocks as a peer has them.
+struct Peer {
+    id: PeerId,
+    headers: Vec<Header>,
+    heights: HashMap<BlockHash, usize>,
+    bodies: Vec<Vec<u8>>,
+}
+
+/// A node, what it stores in, and what it is going to hear.
+struct World {
+    node: Node,
+    store: MemoryStore,
+    peer: Peer,
+    now: Timestamp,
+    wake: Option<Timestamp>,
+    coming: VecDeque<Input>,
+    closed: bool,
+}
+
+/// Writes the rows that a node keeps of a file of blocks, and the facts about it as JSON.
+pub(crate) fn write(chain: &Path, rows: &Path, facts: &Path) -> Result<()> {
+    let chain = blocks::read(chain)?;
+    let (blocks, transactions) =
+        (chain.len(), chain.iter().map(|block| block.transactions.len()).sum::<usize>());
+    let tip = chain.last().context("a chain without blocks")?.clone();
+    let peer = Peer::new(&chain);
+    drop(chain);
+    let bytes: usize = peer.bodies.iter().map(|body| body.len() + HEADER_BYTES).sum();
+    let mut world = World::new(peer, tip.header.time());
+    world.take_all(&tip.header)?;
+    let (count, stored) = dump(&world.store, rows)?;
+    let hash = tip.hash();
+    let text = format!(
+        "{{ \"blocks\": {blocks}, \"transactions\": {transactions}, \"bytes\": {bytes}, \"rows\": {count}, \
+         \"stored\": {stored}, \"tip\": \"{hash}\" }}\n"
+    );
+    std::fs::write(facts, text).context("writing the facts")
+}
+
+impl Peer {
+    fn new(chain: &[Block]) -> Self {
+        let headers: Vec<Header> = chain.iter().map(|block| block.header).collect();
+        let heights = (1..).zip(&headers).map(|(height, header)| (header.hash(), height)).collect();
+        let bodies = chain.iter().map(|block| block.to_bytes().split_off(HEADER_BYTES)).collect();
+        Self { id: PeerId::new(&[1; 38]).expect("a short id"), headers, heights, bodies }
+    }
+
+    fn answer(&self, request: Request) -> Response {
+        match request {
+            Request::Headers { locator, limit } => {
+                let from = locator.iter().find_map(|hash| self.heights.get(hash)).copied().unwrap_or(0);
+                Response::Headers(self.headers[from..].iter().take(limit as usize).copied().collect())
+            }
+            Request::Bodies(hashes) => {
+                let mut bytes = 0;
+                let given = hashes.into_iter().map_while(|hash| {
+                    let body = &self.bodies[self.heights[&hash] - 1];
+                    let fits = bytes < RESPONSE_BUDGET;
+                    bytes += body.len();
+                    fits.then(|| Body { hash, bytes: body.clone() })
+                });
+                Response::Bodies(given.collect())
+            }
+            Request::BlockTransactions { .. } => Response::BlockTransactions(Vec::new()),
+            Request::Transactions(_) => Response::Transactions(Vec::new()),
+        }
+    }
+}
+
+impl World {
+    fn new(peer: Peer, end: Timestamp) -> Self {
+        let node = Node::open(Config::new(Arc::new(ChainSpec::dev()), [5; 32]));
+        let now = end.saturating_add(1_000);
+        Self {
+            node,
+            store: MemoryStore::new(),
+            peer,
+            now,
+            wake: None,
+            coming: VecDeque::new(),
+            closed: false,
+        }
+    }
+
+    /// Has the node fetch everything up to this header, and close.
+    fn take_all(&mut self, tip: &Header) -> Result<()> {
+        let targets = self.peer.headers.iter().filter_map(|header| header.target().expand().ok());
+        let work = targets.map(Target::work).fold(Work::ZERO, |sum, work| sum + work);
+        let hello = Hello {
+            version: PROTOCOL_VERSION,
+            genesis: ChainSpec::dev().genesis_hash(),
+            tip: TipClaim { hash: tip.hash(), height: tip.height(), work },
+            time: self.now,
+            agent: "a file".to_owned(),
+        };
+        let info =
+            PeerInfo { kind: ConnectionKind::Native, outbound: false, address: None, introducer: None };
+        self.carry_out(tip)?;
+        self.coming.push_back(Input::PeerUp(self.peer.id, info));
+        self.coming.push_back(Input::Message(self.peer.id, Message::Link(LinkMessage::Hello(hello))));
+        while !self.closed {
+            let input = self.coming.pop_front().or_else(|| self.sleep()).context("the node is stuck")?;
+            self.node.handle(self.now, input);
+            self.carry_out(tip)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is going on: the time comes for which the node wanted to be woken.
+    fn sleep(&mut self) -> Option<Input> {
+        self.now = self.now.max(self.wake.take()?);
+        Some(Input::Tick)
+    }
+
+    fn carry_out(&mut self, tip: &Header) -> Result<()> {
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Commit(id, batch) => {
+                    self.store.commit_now(batch)?;
+                    self.coming.push_back(Input::Committed(id));
+                }
+                Output::Load(id, query) => {
+                    let rows = self.store.load_now(&query)?;
+                    self.coming.push_back(Input::Loaded(id, rows));
+                }
+                Output::Verify(job, _) => self.coming.push_back(Input::Verified(job, Verdict::AllValid)),
+                Output::Send(to, Message::Request(id, request)) => {
+                    let answer = Message::Response(id, self.peer.answer(request));
+                    self.coming.push_back(Input::Message(to, answer));
+                }
+                Output::Event(Event::Head { hash, .. }) if hash == tip.hash() => {
+                    self.coming.push_back(Input::Command(CLOSE, Command::Close));
+                }
+                Output::Event(Event::Fatal(error)) => return Err(error.into()),
+                Output::Disconnect(_, reason) if !matches!(reason, Reason::Closing) => {
+                    bail!("the node sent its peer away: {reason}")
+                }
+                Output::Reply(CLOSE, reply) => {
+                    reply?;
+                    self.closed = true;
+                }
+                Output::WakeAt(at) => self.wake = Some(at),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes every row: its column as a byte, then key and value, each after its length. Gives how many, and their bytes.
+fn dump(store: &MemoryStore, file: &Path) -> Result<(usize, usize)> {
+    let mut out = BufWriter::new(File::create(file).context("creating the file of rows")?);
+    let (mut count, mut bytes) = (0, 0);
+    for column in Column::ALL {
+        for (key, value) in store.load_now(&Query::prefix(column, b"", u32::MAX))?.0 {
+            out.write_all(&[u8::try_from(column.index())?])?;
+            for part in [key, value] {
+                out.write_all(&u32::try_from(part.len())?.to_le_bytes())?;
+                out.write_all(&part)?;
+                bytes += part.len();
+            }
+            count += 1;
+        }
+    }
+    out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    Ok((count, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mined_chain_becomes_the_rows_of_a_node_at_its_tip() {
+        let folder = std::env::temp_dir().join(format!("tabchain-measure-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        let [chain, rows, facts] = ["chain", "rows", "facts"].map(|name| folder.join(name));
+        blocks::mine(44, 300, &chain).expect("a short chain");
+        write(&chain, &rows, &facts).expect("a node takes it in");
+        let told = std::fs::read_to_string(&facts).expect("the facts");
+        let tip = blocks::read(&chain).expect("the blocks").last().expect("44 of them").hash();
+        assert!(told.contains("\"blocks\": 44") && told.contains(&tip.to_string()), "{told}");
+        std::fs::remove_dir_all(&folder).expect("our own folder");
+    }
+}
