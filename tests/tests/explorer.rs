@@ -108,3 +108,60 @@ fn what_is_not_there_is_said_to_be_not_there() {
     let genesis = hash_at(&mut sim, node, 0).expect("a chain begins somewhere");
     assert_eq!(genesis, sim.status(node).genesis);
 }
+
+#[test]
+fn blocks_that_were_taken_back_leave_no_ghosts_in_what_is_looked_up() {
+    let mut sim = world(42);
+    let (node, other) = (sim.add_node(), sim.add_node());
+    let both = |sim: &mut Sim, nonce| {
+        for (place, from) in [(node, 1), (other, 4)] {
+            let own = payment(from, nonce, 2, 1_000 + nonce);
+            sim.call(place, Command::SendTransaction(own)).expect("a good payment");
+        }
+        sim.run_for(4_000);
+    };
+    // Enough blocks that the index of the first ones is on disk.
+    sim.start_mining(node, address(0));
+    sim.start_mining(other, address(3));
+    for nonce in 0..30 {
+        both(&mut sim, nonce);
+    }
+    sim.stop_mining(node);
+    let lost = hash_at(&mut sim, node, 5).expect("a block");
+    let behind = height(&mut sim, node);
+    assert!(behind > 80, "{behind}");
+    sim.run_until(600_000, |sim| height(sim, other) > behind + 5);
+    sim.stop_mining(other);
+    sim.connect(node, other);
+    assert!(sim.run_until(60_000, |sim| sim.status(node).tip == sim.status(other).tip));
+    assert_ne!(hash_at(&mut sim, node, 5), Some(lost), "the other chain won");
+
+    let amounts = |sim: &mut Sim| {
+        // What was taken back is pending again, and comes before all that is confirmed.
+        let (mut amounts, mut before) = (Vec::new(), Cursor { height: Height::MAX, position: 0 });
+        loop {
+            let page = history(sim, node, Some(before), 7);
+            for view in &page {
+                let TransactionStatus::Confirmed { height, position, .. } = view.status else {
+                    panic!("only what is confirmed has a place")
+                };
+                before = Cursor { height, position };
+                amounts.push(view.transaction.action().outputs()[0].amount().units());
+            }
+            if page.len() < 7 {
+                return amounts;
+            }
+        }
+    };
+    assert_eq!(amounts(&mut sim), (0..30).map(|nonce| 1_000 + nonce).rev().collect::<Vec<_>>());
+    for nonce in 0..30 {
+        let found = |sim: &mut Sim, from| match sim
+            .call(node, Command::Transaction(payment(from, nonce, 2, 1_000 + nonce).id()))
+        {
+            Ok(Reply::Transaction(Some(view))) => Some(view.status),
+            _ => None,
+        };
+        assert!(matches!(found(&mut sim, 4), Some(TransactionStatus::Confirmed { .. })));
+        assert!(!matches!(found(&mut sim, 1), Some(TransactionStatus::Confirmed { .. })));
+    }
+}

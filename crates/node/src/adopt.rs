@@ -7,16 +7,16 @@
 use tabchain_chain::{InsertError, Inserted, Step, Undo};
 use tabchain_consensus::{BlockError, CheckedBlock, VerifiedBlock};
 use tabchain_primitives::codec::{Decode, Encode};
-use tabchain_primitives::{Amount, Block, BlockHash, Header, Height};
+use tabchain_primitives::{Block, BlockHash, Header, Height};
 use tabchain_records::{Column, Query, Rows};
 use tabchain_sync::PeerId;
 use tabchain_sync::score::Fault;
 
 use crate::headers::Heaviest;
 use crate::node::{Node, Purpose};
-use crate::rows::{self, HeaderRow, SummaryRow};
+use crate::rows::{self, HeaderRow};
 use crate::verify::Job;
-use crate::{Cursor, Event, blocks};
+use crate::{Event, blocks};
 
 /// Steps taken on one input; the rest follow at once, but let other inputs in between.
 const MAX_STEPS: usize = 64;
@@ -188,7 +188,7 @@ impl Node {
                 let block = block.clone();
                 self.disk.put(Column::Undo, *hash.as_bytes(), undo.to_bytes());
                 self.blocks.insert_undo(undo);
-                self.index(&block);
+                self.index.connect(&block);
                 self.mempool.on_connect(block.block());
                 self.moved.adopt(*hash);
                 self.blocks_since_checkpoint += 1;
@@ -219,7 +219,7 @@ impl Node {
             self.rebuild();
             return false;
         }
-        self.unindex(&block);
+        self.index.disconnect(block.block().header.height());
         self.mempool.on_disconnect(block.block());
         self.moved.revert(*hash);
         self.blocks_since_checkpoint += 1;
@@ -317,37 +317,6 @@ impl Node {
             invalid: entry.is_some_and(|entry| entry.status == tabchain_chain::Status::Invalid),
         };
         self.disk.put(Column::Headers, *hash.as_bytes(), row.value());
-    }
-
-    /// Writes the look-ups of a block that joined the active chain.
-    fn index(&mut self, block: &VerifiedBlock) {
-        let (hash, height) = (block.hash(), block.block().header.height());
-        let mut size = tabchain_primitives::HEADER_BYTES + 1;
-        let mut fees = Vec::new();
-        for (position, (transaction, id)) in (0..).zip(block.block().transactions.iter().zip(block.ids())) {
-            size += transaction.size();
-            fees.push(transaction.fee());
-            self.disk.put(Column::Index, rows::transaction_key(id), rows::transaction_place(&hash, position));
-            for address in rows::addresses_of(transaction) {
-                let key = rows::address_key(&address, Cursor { height, position });
-                self.disk.put(Column::Index, key, id.as_bytes().to_vec());
-            }
-        }
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        let fees = Amount::checked_sum(fees).expect("a connected block's fees were paid from balances");
-        self.disk.put(Column::Index, rows::summary_key(height), SummaryRow { hash, size, fees }.value());
-    }
-
-    /// Removes the look-ups of a block that left the active chain.
-    fn unindex(&mut self, block: &VerifiedBlock) {
-        let height = block.block().header.height();
-        for (position, (transaction, id)) in (0..).zip(block.block().transactions.iter().zip(block.ids())) {
-            self.disk.delete(Column::Index, rows::transaction_key(id));
-            for address in rows::addresses_of(transaction) {
-                self.disk.delete(Column::Index, rows::address_key(&address, Cursor { height, position }));
-            }
-        }
-        self.disk.delete(Column::Index, rows::summary_key(height));
     }
 }
 

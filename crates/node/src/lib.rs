@@ -16,7 +16,7 @@
 //! # Bounds
 //! Everything a peer can make grow is bounded in the module that holds it: connections in `peers`, questions in `fetch`,
 //! answers in `serve`, signatures in `verify`, early blocks and announcements in `tabchain_sync`, headers in
-//! `tabchain_chain`, pending transactions in `tabchain_mempool`, unwritten rows in `disk`. [`Holdings`] adds them up.
+//! `tabchain_chain`, pending transactions in `tabchain_mempool`, unwritten rows in `disk` and `index`. [`Holdings`] adds them up.
 
 mod adopt;
 mod blocks;
@@ -29,6 +29,7 @@ mod event;
 mod fetch;
 mod headers;
 mod holdings;
+mod index;
 mod input;
 mod link;
 mod mining;

@@ -22,6 +22,7 @@ use crate::dial::Dialling;
 use crate::disk::Disk;
 use crate::fetch::Asked;
 use crate::headers::Heaviest;
+use crate::index::Index;
 use crate::link::Told;
 use crate::mining::Mining;
 use crate::notice::Notices;
@@ -47,6 +48,7 @@ pub struct Node {
     pub(crate) chain: Chain,
     pub(crate) mempool: Mempool,
     pub(crate) blocks: BlockCache,
+    pub(crate) index: Index,
     pub(crate) moved: Moved,
     pub(crate) pending: Pending,
     /// The steps of the last run are repeated, or there were none.
@@ -119,6 +121,7 @@ impl Node {
             chain: Chain::with_limits(Arc::clone(&config.spec), config.limits.chain),
             mempool: Mempool::new(tabchain_mempool::Limits::default()),
             blocks: BlockCache::new(config.limits.block_bytes),
+            index: Index::default(),
             moved: Moved::default(),
             pending: Pending::default(),
             ready: false,

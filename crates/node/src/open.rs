@@ -116,9 +116,11 @@ impl Node {
         }
         self.chain = opening.chain(&self.config);
         self.pending.restore(opening.meta.get(rows::OWN_PENDING), opening.meta.get(rows::PENDING));
+        self.index.clear();
         if opening.rebuild {
             // Chunks from another life must not mix with those of the next checkpoint.
             self.disk.clear(Column::State);
+            self.disk.clear(Column::Index);
             self.disk.put(Column::Meta, rows::CHECKPOINT, genesis.as_bytes().to_vec());
         }
         if stored.is_none() {

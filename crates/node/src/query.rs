@@ -11,10 +11,9 @@ use tabchain_primitives::{
 use tabchain_records::{Column, Query, Rows};
 
 use crate::node::{Node, Purpose};
-use crate::rows::{self, SummaryRow};
 use crate::{
     AccountView, BlockSummary, BlockView, Command, CommandId, Cursor, LoadId, MAX_LIST, ProvenAccount,
-    ProvenBlock, Reply, TransactionStatus, TransactionView,
+    ProvenBlock, Reply, TransactionStatus, TransactionView, index, rows,
 };
 
 /// Names a question that waits for the store.
@@ -35,9 +34,21 @@ pub(crate) struct Lookup {
 #[derive(Debug)]
 enum Want {
     Block(BlockHash),
-    Summaries { limit: usize, genesis: bool, rows: Vec<SummaryRow> },
-    Transaction { place: Option<(BlockHash, u32)> },
-    History { pending: Vec<TransactionView>, places: Vec<Cursor> },
+    Summaries(Vec<BlockHash>),
+    Transaction { id: TxId, places: Vec<Cursor> },
+    History(History),
+}
+
+/// What is to be told of an address.
+#[derive(Debug)]
+struct History {
+    address: Address,
+    before: Option<Cursor>,
+    pending: Vec<TransactionView>,
+    /// Where it may appear, the newest first.
+    places: Vec<Cursor>,
+    /// How many of them are wanted.
+    limit: usize,
 }
 
 /// What a row that was asked for holds.
@@ -86,7 +97,7 @@ impl Node {
     pub(crate) fn query_loaded(&mut self, id: QueryId, load: LoadId, rows: Rows) {
         let Some(mut lookup) = self.queries.remove(&id) else { return };
         match lookup.waiting.remove(&load) {
-            Some(Waiting::Index) => lookup.take_index(rows),
+            Some(Waiting::Index) => lookup.take_index(&rows),
             Some(Waiting::Body(hash)) => {
                 let block = rows.into_value().zip(self.chain.header(&hash).copied());
                 if let Some(block) = block.and_then(|(body, header)| rows::block(header, &body)) {
@@ -122,17 +133,10 @@ impl Node {
     }
 
     fn latest_blocks(&mut self, command: CommandId, before: Option<Height>, limit: u32) {
-        let limit = limit.min(MAX_LIST);
         let below = before.map_or_else(|| self.next_height(), |before| before.min(self.next_height()));
-        let genesis = below > Height::GENESIS;
-        let query = Query::range(
-            Column::Index,
-            rows::summary_key(Height::GENESIS),
-            Some(rows::summary_key(below)),
-            limit,
-        );
-        let want = Want::Summaries { limit: limit as usize, genesis, rows: Vec::new() };
-        self.look_up(command, want, Some(query.reversed()));
+        let heights = (0..below.value()).rev().take(limit.min(MAX_LIST) as usize);
+        let hashes = heights.filter_map(|height| self.chain.hash_at(Height::new(height))).collect();
+        self.look_up(command, Want::Summaries(hashes), None);
     }
 
     fn transaction(&mut self, command: CommandId, id: &TxId) {
@@ -140,27 +144,22 @@ impl Node {
             let view = TransactionView::pending(transaction);
             return self.reply(command, Ok(Reply::Transaction(Some(Box::new(view)))));
         }
-        let query = Query::get(Column::Index, rows::transaction_key(id));
-        self.look_up(command, Want::Transaction { place: None }, Some(query));
+        let places = self.index.transaction(id);
+        self.look_up(command, Want::Transaction { id: *id, places }, Some(index::transaction_query(id)));
     }
 
     fn history(&mut self, command: CommandId, address: &Address, before: Option<Cursor>, limit: u32) {
-        let limit = limit.min(MAX_LIST);
+        let limit = limit.min(MAX_LIST) as usize;
         let pending: Vec<_> = if before.is_none() {
-            let pending = self.mempool.by_account(address).into_iter().take(limit as usize);
+            let pending = self.mempool.by_account(address).into_iter().take(limit);
             pending.map(TransactionView::pending).collect()
         } else {
             Vec::new()
         };
-        let left = limit.saturating_sub(u32::try_from(pending.len()).unwrap_or(limit));
-        let prefix = rows::address_prefix(address);
-        let query = match before {
-            Some(before) => {
-                Query::range(Column::Index, prefix, Some(rows::address_key(address, before)), left)
-            }
-            None => Query::prefix(Column::Index, &prefix, left),
-        };
-        self.look_up(command, Want::History { pending, places: Vec::new() }, Some(query.reversed()));
+        let limit = limit - pending.len();
+        let places = self.index.address(address);
+        let history = History { address: *address, before, pending, places, limit };
+        self.look_up(command, Want::History(history), Some(index::address_query(address)));
     }
 
     fn account_view(&self, address: Address) -> AccountView {
@@ -218,37 +217,58 @@ impl Node {
 
     /// Asks for the bodies that the answer needs; answers when all are there, or are known to be missing.
     fn go_on_looking(&mut self, id: QueryId, mut lookup: Lookup) {
-        if lookup.waiting.is_empty() {
-            for hash in self.bodies_for(&lookup.want) {
-                if lookup.bodies.contains_key(&hash) {
-                    continue;
-                }
-                if let Some(block) = self.block_at_hand(&hash) {
-                    lookup.bodies.insert(hash, block);
-                } else if lookup.asked.insert(hash) {
-                    self.flush();
-                    let load = self.load(Purpose::Query(id), Query::get(Column::Bodies, *hash.as_bytes()));
-                    lookup.waiting.insert(load, Waiting::Body(hash));
-                }
+        while lookup.waiting.is_empty() {
+            self.ask_for_missing(id, &mut lookup);
+            if lookup.waiting.is_empty() && !self.drop_strays(&mut lookup) {
+                let reply = self.answer_of(&lookup);
+                return self.reply(lookup.command, Ok(reply));
             }
         }
-        if lookup.waiting.is_empty() {
-            let reply = self.answer_of(&lookup);
-            self.reply(lookup.command, Ok(reply));
-        } else {
-            self.queries.insert(id, lookup);
+        self.queries.insert(id, lookup);
+    }
+
+    fn ask_for_missing(&mut self, id: QueryId, lookup: &mut Lookup) {
+        for hash in self.bodies_for(&lookup.want) {
+            if lookup.bodies.contains_key(&hash) {
+                continue;
+            }
+            if let Some(block) = self.block_at_hand(&hash) {
+                lookup.bodies.insert(hash, block);
+            } else if lookup.asked.insert(hash) {
+                self.flush();
+                let load = self.load(Purpose::Query(id), Query::get(Column::Bodies, *hash.as_bytes()));
+                lookup.waiting.insert(load, Waiting::Body(hash));
+            }
         }
     }
 
+    /// Takes out places of a history whose block says nothing of the address, because the index is older than the chain;
+    /// true if there were some, so that others come into question.
+    fn drop_strays(&self, lookup: &mut Lookup) -> bool {
+        let Want::History(history) = &mut lookup.want else { return false };
+        let before = history.places.len();
+        let (address, limit, bodies) = (history.address, history.limit, &lookup.bodies);
+        let mut looked_at = 0;
+        history.places.retain(|at| {
+            looked_at += 1;
+            looked_at > limit
+                || self.placed(bodies, *at).is_some_and(|(_, _, transaction)| {
+                    rows::addresses_of(transaction).binary_search(&address).is_ok()
+                })
+        });
+        history.places.len() < before
+    }
+
     fn bodies_for(&self, want: &Want) -> Vec<BlockHash> {
+        let blocks_of = |places: &[Cursor]| {
+            let hashes: BTreeSet<_> = places.iter().filter_map(|at| self.chain.hash_at(at.height)).collect();
+            hashes.into_iter().collect()
+        };
         match want {
-            Want::Block(hash) | Want::Transaction { place: Some((hash, _)) } => vec![*hash],
-            Want::Transaction { place: None } | Want::Summaries { .. } => Vec::new(),
-            Want::History { places, .. } => {
-                let hashes: BTreeSet<_> =
-                    places.iter().filter_map(|at| self.chain.hash_at(at.height)).collect();
-                hashes.into_iter().collect()
-            }
+            Want::Block(hash) => vec![*hash],
+            Want::Summaries(hashes) => hashes.clone(),
+            Want::Transaction { places, .. } => blocks_of(places),
+            Want::History(History { places, limit, .. }) => blocks_of(&places[..places.len().min(*limit)]),
         }
     }
 
@@ -264,40 +284,43 @@ impl Node {
             Want::Block(hash) => {
                 Reply::Block(lookup.bodies.get(hash).map(|block| Box::new(self.block_view(*hash, block))))
             }
-            Want::Summaries { limit, genesis, rows } => Reply::Blocks(self.summaries(rows, *limit, *genesis)),
-            Want::Transaction { place } => {
-                let view =
-                    place.and_then(|(hash, position)| self.placed_view(&lookup.bodies, &hash, position));
+            Want::Summaries(hashes) => {
+                let blocks = hashes.iter().filter_map(|hash| Some((hash, lookup.bodies.get(hash)?)));
+                Reply::Blocks(blocks.map(|(hash, block)| self.summary(*hash, block)).collect())
+            }
+            Want::Transaction { id, places } => {
+                let placed = places.iter().filter_map(|at| self.placed_view(&lookup.bodies, *at));
+                let view = placed.into_iter().find(|view| view.transaction.id() == *id);
                 Reply::Transaction(view.map(Box::new))
             }
-            Want::History { pending, places } => {
-                let placed = places.iter().filter_map(|at| {
-                    let hash = self.chain.hash_at(at.height)?;
-                    self.placed_view(&lookup.bodies, &hash, at.position)
-                });
+            Want::History(History { pending, places, limit, .. }) => {
+                let placed = places.iter().take(*limit);
+                let placed = placed.filter_map(|at| self.placed_view(&lookup.bodies, *at));
                 Reply::Transactions(pending.iter().cloned().chain(placed).collect())
             }
         }
     }
 
-    fn placed_view(
+    /// What stands at a place of the active chain, with the hash of its block and its header.
+    fn placed<'a>(
         &self,
-        bodies: &BTreeMap<BlockHash, Block>,
-        hash: &BlockHash,
-        position: u32,
-    ) -> Option<TransactionView> {
-        let block = bodies.get(hash)?;
-        let transaction = block.transactions.get(position as usize)?;
-        Some(self.confirmed_view(transaction, *hash, &block.header, position))
+        bodies: &'a BTreeMap<BlockHash, Block>,
+        at: Cursor,
+    ) -> Option<(BlockHash, &'a Header, &'a Transaction)> {
+        let hash = self.chain.hash_at(at.height)?;
+        let block = bodies.get(&hash)?;
+        Some((hash, &block.header, block.transactions.get(at.position as usize)?))
+    }
+
+    fn placed_view(&self, bodies: &BTreeMap<BlockHash, Block>, at: Cursor) -> Option<TransactionView> {
+        let (hash, header, transaction) = self.placed(bodies, at)?;
+        Some(self.confirmed_view(transaction, hash, header, at.position))
     }
 
     fn block_view(&self, hash: BlockHash, block: &Block) -> BlockView {
-        let size = HEADER_BYTES + rows::body(&block.transactions).len();
-        let fees = block.transactions.iter().map(Transaction::fee).fold(Amount::ZERO, add);
-        let row = SummaryRow { hash, size: u32::try_from(size).unwrap_or(u32::MAX), fees };
         let transactions = (0..).zip(&block.transactions);
         BlockView {
-            summary: self.summary(&row, block.header),
+            summary: self.summary(hash, block),
             confirmations: self.confirmations(&hash, block.header.height()),
             transactions: transactions
                 .map(|(position, transaction)| {
@@ -307,22 +330,16 @@ impl Node {
         }
     }
 
-    fn summaries(&self, rows: &[SummaryRow], limit: usize, genesis: bool) -> Vec<BlockSummary> {
-        let known = rows.iter().filter_map(|row| Some(self.summary(row, *self.chain.header(&row.hash)?)));
-        let mut summaries: Vec<_> = known.collect();
-        if genesis && rows.len() < limit {
-            let block = self.config.spec.genesis();
-            let hash = self.config.spec.genesis_hash();
-            summaries.push(self.block_view(hash, &block).summary);
-        }
-        summaries
-    }
-
-    fn summary(&self, row: &SummaryRow, header: Header) -> BlockSummary {
+    fn summary(&self, hash: BlockHash, block: &Block) -> BlockSummary {
+        let header = block.header;
+        let transactions = block.transactions.iter();
+        let size = HEADER_BYTES + rows::body(&block.transactions).len();
+        let fees = transactions.map(Transaction::fee).fold(Amount::ZERO, add);
         let height = header.height();
         let reward = if height == Height::GENESIS { Amount::ZERO } else { reward(&self.config.spec, height) };
         let difficulty = self.difficulty(header.target());
-        BlockSummary { hash: row.hash, header, size: row.size, reward, fees: row.fees, difficulty }
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        BlockSummary { hash, header, size, reward, fees, difficulty }
     }
 
     fn confirmations(&self, hash: &BlockHash, height: Height) -> u32 {
@@ -331,19 +348,22 @@ impl Node {
 }
 
 impl Lookup {
-    fn take_index(&mut self, rows: Rows) {
+    fn take_index(&mut self, rows: &Rows) {
         match &mut self.want {
-            Want::Summaries { rows: found, .. } => {
-                found.extend(rows.0.iter().filter_map(|(_, value)| SummaryRow::read(value)));
-            }
-            Want::Transaction { place } => {
-                *place = rows.into_value().as_deref().and_then(rows::read_transaction_place);
-            }
-            Want::History { places, .. } => {
-                places.extend(rows.0.iter().filter_map(|(key, _)| rows::read_address_key(key)));
-            }
-            Want::Block(_) => {}
+            Want::Transaction { id, places } => places.extend(index::transaction_places(rows, id)),
+            Want::History(history) => history.take_places(rows),
+            Want::Block(_) | Want::Summaries(_) => {}
         }
+    }
+}
+
+impl History {
+    /// Joins what is on disk to what is not; after a reorganisation a place may be named twice.
+    fn take_places(&mut self, rows: &Rows) {
+        self.places.extend(index::address_places(rows, &self.address));
+        self.places.retain(|at| self.before.is_none_or(|before| *at < before));
+        self.places.sort_unstable_by(|one, other| other.cmp(one));
+        self.places.dedup();
     }
 }
 

@@ -6,21 +6,18 @@
 //! | bodies | hash | the block's list of transactions, as on the wire |
 //! | undo | hash | the step back |
 //! | state | first byte of the account keys | the chunk's accounts |
-//! | index | `t` \|\| transaction id | hash of its block \|\| place in it |
-//! | | `a` \|\| address \|\| height \|\| place | transaction id |
-//! | | `h` \|\| height | hash \|\| size \|\| fees |
+//! | index | `t` \|\| first byte of transaction ids \|\| height where the segment begins | 8 bytes of an id \|\| place, sorted |
+//! | | `a` \|\| first byte of addresses \|\| height where the segment begins | address \|\| place, sorted |
 //! | meta | `chain`, `tip`, `checkpoint` | a block hash |
 //! | | `pending`, `pending-own` | transactions, one after the other |
 //! | wallet | `keystore`, `accounts` | the encrypted wallet; its addresses |
 //! | peers | peer id | when it was good, its addresses |
 //!
-//! The index covers the active chain only. Bytes that don't have the form of a row are not an error here: they are no row,
+//! A place is a height and a position in the block. The index and the state stand at the checkpoint. Bytes that don't have the form of a row are not an error here: they are no row,
 //! and whoever reads decides what that means.
 
-use tabchain_primitives::codec::{Decode, Encode, Reader, write_list, write_varint};
-use tabchain_primitives::{
-    Address, Amount, Block, BlockHash, HEADER_BYTES, Header, Height, Transaction, TxId,
-};
+use tabchain_primitives::codec::{Decode, Encode, Reader, write_list};
+use tabchain_primitives::{Address, Block, BlockHash, HEADER_BYTES, Header, Height, Transaction};
 
 use crate::Cursor;
 
@@ -41,7 +38,8 @@ pub(crate) const ACCOUNTS: &[u8] = b"accounts";
 
 const HAS_BODY: u8 = 1;
 const INVALID: u8 = 2;
-const PLACE_BYTES: usize = 8;
+/// The bytes of a place.
+pub(crate) const PLACE_BYTES: usize = 6;
 
 /// A header and what was learnt about its block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +47,6 @@ pub(crate) struct HeaderRow {
     pub(crate) header: Header,
     pub(crate) has_body: bool,
     pub(crate) invalid: bool,
-}
-
-/// A block of the active chain in a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SummaryRow {
-    pub(crate) hash: BlockHash,
-    pub(crate) size: u32,
-    pub(crate) fees: Amount,
 }
 
 impl HeaderRow {
@@ -94,62 +84,19 @@ pub(crate) fn block(header: Header, body: &[u8]) -> Option<Block> {
     Some(Block { header, transactions })
 }
 
-pub(crate) fn transaction_key(id: &TxId) -> Vec<u8> {
-    [b"t", id.as_bytes().as_slice()].concat()
+/// A place on the chain: height, then position in the block.
+pub(crate) fn place(at: Cursor) -> [u8; PLACE_BYTES] {
+    let position = u16::try_from(at.position).expect("a block has at most 65,536 transactions");
+    let mut bytes = [0; PLACE_BYTES];
+    bytes[..4].copy_from_slice(&at.height.value().to_be_bytes());
+    bytes[4..].copy_from_slice(&position.to_be_bytes());
+    bytes
 }
 
-pub(crate) fn transaction_place(block: &BlockHash, position: u32) -> Vec<u8> {
-    [block.as_bytes().as_slice(), &position.to_be_bytes()].concat()
-}
-
-pub(crate) fn read_transaction_place(value: &[u8]) -> Option<(BlockHash, u32)> {
-    let (hash, position) = value.split_first_chunk()?;
-    Some((BlockHash::from_bytes(*hash), u32::from_be_bytes(position.try_into().ok()?)))
-}
-
-/// What all keys of an address begin with.
-pub(crate) fn address_prefix(address: &Address) -> Vec<u8> {
-    [b"a", address.as_bytes().as_slice()].concat()
-}
-
-pub(crate) fn address_key(address: &Address, at: Cursor) -> Vec<u8> {
-    let mut key = address_prefix(address);
-    key.extend(at.height.value().to_be_bytes());
-    key.extend(at.position.to_be_bytes());
-    key
-}
-
-pub(crate) fn read_address_key(key: &[u8]) -> Option<Cursor> {
-    let place = key.get(key.len().checked_sub(PLACE_BYTES)?..)?;
-    let (height, position) = place.split_first_chunk()?;
-    Some(Cursor {
-        height: Height::new(u32::from_be_bytes(*height)),
-        position: u32::from_be_bytes(position.try_into().ok()?),
-    })
-}
-
-/// What all keys of summaries begin with.
-pub(crate) const SUMMARY_PREFIX: &[u8] = b"h";
-
-pub(crate) fn summary_key(height: Height) -> Vec<u8> {
-    [SUMMARY_PREFIX, &height.value().to_be_bytes()].concat()
-}
-
-impl SummaryRow {
-    pub(crate) fn value(&self) -> Vec<u8> {
-        let mut value = self.hash.to_bytes();
-        write_varint(&mut value, u64::from(self.size));
-        self.fees.encode(&mut value);
-        value
-    }
-
-    pub(crate) fn read(value: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(value);
-        let hash = BlockHash::decode(&mut reader).ok()?;
-        let size = u32::try_from(reader.varint().ok()?).ok()?;
-        let fees = Amount::decode(&mut reader).ok()?;
-        Some(Self { hash, size, fees })
-    }
+pub(crate) fn read_place(bytes: &[u8]) -> Option<Cursor> {
+    let (height, position) = bytes.split_first_chunk()?;
+    let position = u16::from_be_bytes(position.try_into().ok()?);
+    Some(Cursor { height: Height::new(u32::from_be_bytes(*height)), position: position.into() })
 }
 
 /// The addresses that a transaction concerns, each once: its sender and whom it pays.
@@ -202,22 +149,12 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_an_address_sort_by_place() {
-        let address = Address::from_bytes([7; 20]);
-        let key = |height, position| address_key(&address, Cursor { height: Height::new(height), position });
-        let sorted = [key(1, 300), key(2, 0), key(2, 1), key(256, 0), key(65_536, 0)];
-        assert!(sorted.is_sorted());
-        assert!(sorted.iter().all(|key| key.starts_with(&address_prefix(&address))));
-        let back = read_address_key(&key(256, 9));
-        assert_eq!(back, Some(Cursor { height: Height::new(256), position: 9 }));
-    }
-
-    #[test]
     fn the_other_rows_come_back() {
-        let hash = BlockHash::from_bytes([1; 32]);
-        let row = SummaryRow { hash, size: 70_000, fees: Amount::ONE_TAB };
-        assert_eq!(SummaryRow::read(&row.value()), Some(row));
-        assert_eq!(read_transaction_place(&transaction_place(&hash, 9)), Some((hash, 9)));
+        for at in [(0, 0), (70_000, 300), (u32::MAX, 65_535)] {
+            let at = Cursor { height: Height::new(at.0), position: at.1 };
+            assert_eq!(read_place(&place(at)), Some(at));
+        }
+        assert_eq!(read_place(&[0; 5]), None);
         let addresses = [Address::from_bytes([1; 20]), Address::from_bytes([2; 20])];
         assert_eq!(read_accounts(&accounts(&addresses), 2), Some(addresses.to_vec()));
         assert_eq!(read_accounts(&accounts(&addresses), 1), None);

@@ -24,7 +24,8 @@ impl Node {
         let tip = self.chain.tip().hash;
         let every =
             if self.is_catching_up() { BULK_CHECKPOINT_BLOCKS } else { self.config.limits.checkpoint_blocks };
-        if self.blocks_since_checkpoint >= every || matches!(self.phase, Phase::Closing) {
+        let due = self.blocks_since_checkpoint >= every || self.index.is_large();
+        if due || matches!(self.phase, Phase::Closing) {
             self.checkpoint();
         }
         self.disk.put(Column::Meta, rows::TIP, tip.as_bytes().to_vec());
@@ -79,11 +80,14 @@ impl Node {
         }
     }
 
-    /// Adds the state as it stands after the tip to the open batch.
+    /// Adds the state as it stands after the tip, and what the blocks up to there added to the index, to the open batch.
     fn checkpoint(&mut self) {
         self.blocks_since_checkpoint = 0;
         for (prefix, chunk) in self.chain.take_dirty_chunks() {
             self.disk.put(Column::State, [prefix], chunk);
+        }
+        for (key, entries) in self.index.take_segment() {
+            self.disk.put(Column::Index, key, entries);
         }
         let tip = self.chain.tip().hash;
         self.disk.put(Column::Meta, rows::CHECKPOINT, tip.as_bytes().to_vec());
