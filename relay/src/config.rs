@@ -101,9 +101,11 @@ settings! {
     /// Circuits open at once from or to one peer
     max_circuits_per_peer: NonZeroU32 = nonzero(64);
     /// How long a circuit may stay open, in seconds
-    circuit_seconds: NonZeroU32 = nonzero(120);
+    circuit_seconds: NonZeroU32 = nonzero(600);
     /// Bytes that a circuit may carry, both directions together
-    circuit_bytes: NonZeroU64 = nonzero_long(128 * 1024);
+    circuit_bytes: NonZeroU64 = nonzero_long(8 * 1024 * 1024);
+    /// Bytes a second that one connection may send into its circuits, after a burst of 16 seconds' worth
+    circuit_bytes_per_second: NonZeroU32 = nonzero(128 * 1024);
     /// Circuits that one peer may ask for in a minute
     max_circuit_requests_per_minute: NonZeroU32 = nonzero(240);
     /// Rendezvous registrations held at once

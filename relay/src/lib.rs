@@ -24,6 +24,7 @@ pub mod http;
 pub mod identity;
 pub mod meter;
 pub mod metrics;
+pub mod pace;
 pub mod page;
 mod rendezvous;
 pub mod stun;

@@ -1,7 +1,7 @@
 //! The libp2p side: circuit relay v2 and rendezvous for tabs, over WebSocket.
 //!
-//! Bounds: connections (all, pending, per peer), reservations, circuits (number, time, bytes), registrations and request
-//! rates are capped by [`Config`]. Rates are per peer and not per IP address: everyone behind one NAT, one proxy or one
+//! Bounds: connections (all, pending, per peer), reservations, circuits (number, time, bytes, bytes a second), registrations
+//! and request rates are capped by [`Config`]. Rates are per peer and not per IP address: everyone behind one NAT, one proxy or one
 //! machine shares an address, and a whole office must be able to join. Peer ids are free to make, so what holds against
 //! one attacker with many is the total of each kind.
 
@@ -59,7 +59,7 @@ impl Network {
         metrics: Arc<Metrics>,
     ) -> io::Result<Self> {
         let peer_id = keypair.public().to_peer_id();
-        let transport = setup::transport(keypair, metrics.clone());
+        let transport = setup::transport(config, keypair, metrics.clone());
         let behaviour = setup::behaviour(config, keypair);
         let swarm_config =
             libp2p::swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);

@@ -15,6 +15,7 @@ use libp2p::{PeerId, identify, noise, ping, relay, tcp, websocket, yamux};
 use crate::config::Config;
 use crate::meter::Metered;
 use crate::metrics::Metrics;
+use crate::pace::Allowance;
 use crate::rendezvous;
 
 /// What the relay calls its protocols in `identify`.
@@ -36,8 +37,13 @@ pub(super) struct Behaviour {
     pub(super) ping: ping::Behaviour,
 }
 
-/// TCP, WebSocket, Noise and yamux, with every stream counted.
-pub(super) fn transport(keypair: &Keypair, metrics: Arc<Metrics>) -> Boxed<(PeerId, StreamMuxerBox)> {
+/// TCP, WebSocket, Noise and yamux, with every stream counted and circuits kept to their pace.
+pub(super) fn transport(
+    config: &Config,
+    keypair: &Keypair,
+    metrics: Arc<Metrics>,
+) -> Boxed<(PeerId, StreamMuxerBox)> {
+    let pace = config.circuit_bytes_per_second.get();
     let mut websocket = websocket::Config::new(tcp::tokio::Transport::new(tcp::Config::default()));
     websocket.set_max_data_size(MAX_WEBSOCKET_MESSAGE);
     websocket
@@ -45,7 +51,10 @@ pub(super) fn transport(keypair: &Keypair, metrics: Arc<Metrics>) -> Boxed<(Peer
         .authenticate(noise::Config::new(keypair).expect("an Ed25519 key can sign a Noise key"))
         .multiplex(yamux::Config::default())
         .timeout(HANDSHAKE_TIMEOUT)
-        .map(move |(peer, muxer), _| (peer, StreamMuxerBox::new(Metered::new(muxer, metrics.clone()))))
+        .map(move |(peer, muxer), _| {
+            let metered = Metered::new(muxer, metrics.clone(), Allowance::new(pace));
+            (peer, StreamMuxerBox::new(metered))
+        })
         .boxed()
 }
 
