@@ -47,6 +47,7 @@ pub(crate) fn incoming(event: NetEvent) -> Incoming {
             message(peer, Message::RequestFailed(RequestId(id), Failure::Closed))
         }
         NetEvent::Discovered(peer, addresses) => Incoming::Node(Input::Discovered(peer, addresses)),
+        NetEvent::Woke => Incoming::Node(Input::Woke),
         NetEvent::Listening(addresses) => Incoming::Tell(DriverEvent::Listening(addresses)),
         NetEvent::Relay { address, connected } => Incoming::Tell(DriverEvent::Relay { address, connected }),
     }

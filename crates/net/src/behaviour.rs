@@ -6,7 +6,6 @@ use libp2p::{identify, ping, relay, rendezvous};
 use libp2p_webrtc_browser as webrtc;
 
 use crate::config::NetConfig;
-use crate::direct_only::DirectOnly;
 use crate::{fetch, introducers, link};
 
 const MAX_CONNECTIONS: u32 = 96;
@@ -23,14 +22,9 @@ pub(crate) struct Behaviour {
     introducer: relay::Behaviour,
     pub(crate) webrtc: webrtc::Behaviour,
     pub(crate) rendezvous: rendezvous::client::Behaviour,
-    ledger: DirectOnly<Ledger>,
-}
-
-/// The protocols of the ledger.
-#[derive(NetworkBehaviour)]
-pub(crate) struct Ledger {
-    pub(crate) link: link::Behaviour,
+    // Before the link: it is to serve a connection's requests before our hello says so.
     pub(crate) fetch: fetch::Behaviour,
+    pub(crate) link: link::Behaviour,
 }
 
 impl Behaviour {
@@ -55,18 +49,8 @@ impl Behaviour {
             introducer: introducers::behaviour(config.peer_id()),
             webrtc,
             rendezvous: rendezvous::client::Behaviour::new(config.key.clone()),
-            ledger: DirectOnly::new(Ledger {
-                link: link::Behaviour::new(config.link.clone()),
-                fetch: fetch::behaviour(config.fetch.clone()),
-            }),
+            fetch: fetch::Behaviour::new(config.fetch.clone()),
+            link: link::Behaviour::new(config.peer_id(), config.link.clone()),
         }
-    }
-
-    pub(crate) fn link(&mut self) -> &mut link::Behaviour {
-        &mut self.ledger.inner_mut().link
-    }
-
-    pub(crate) fn fetch(&mut self) -> &mut fetch::Behaviour {
-        &mut self.ledger.inner_mut().fetch
     }
 }

@@ -6,10 +6,12 @@
 //!
 //! Two peers often hear of each other in the same moment and dial both. A circuit that comes in is the other's dial, ahead
 //! of ours: then ours waits for it. When both circuits are up at once, the smaller id goes on and the other waits. What
-//! slips through nevertheless is two connections, of which the `/webrtc` behaviour closes one.
+//! slips through nevertheless is two connections, of which the `/webrtc` behaviour closes one. A peer that has just lost
+//! the circuit on which it talked to us opens another: it is waited for in the same way.
 //!
-//! Bounds: an entry a dial that is under way, and one a circuit that is open; both end with the swarm's timeouts. Who
-//! introduced whom is remembered for [`MAX_INTRODUCED`] peers until they are connected.
+//! Bounds: an entry a dial that is under way, one a circuit that is open, and one a peer that is waited for; they end with
+//! the swarm's timeouts and with our patience. Who introduced whom is remembered for [`MAX_INTRODUCED`] peers until they are
+//! connected directly.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -33,16 +35,27 @@ pub(crate) enum Side {
     Theirs,
 }
 
+/// A circuit that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Circuit {
+    /// Which side asked for it.
+    pub(crate) side: Side,
+    /// Whether another tab carries it, and not a relay.
+    pub(crate) over_tab: bool,
+}
+
 /// Dials that are under way, and circuits that they can use.
 pub(crate) struct Dials {
     local: PeerId,
     wanted: HashMap<PeerId, Wanted>,
-    circuits: HashMap<PeerId, HashMap<ConnectionId, Side>>,
+    circuits: HashMap<PeerId, HashMap<ConnectionId, Circuit>>,
+    expected: HashMap<PeerId, Instant>,
     introduced: HashMap<PeerId, PeerId>,
 }
 
 struct Wanted {
-    known_as: Multiaddr,
+    /// Its direct addresses, of which there is at least one.
+    addresses: Vec<Multiaddr>,
     /// Set while we wait for the peer's own dial.
     until: Option<Instant>,
 }
@@ -58,22 +71,31 @@ pub(crate) enum First {
 
 impl Dials {
     pub(crate) fn new(local: PeerId) -> Self {
-        Self { local, wanted: HashMap::new(), circuits: HashMap::new(), introduced: HashMap::new() }
+        Self {
+            local,
+            wanted: HashMap::new(),
+            circuits: HashMap::new(),
+            expected: HashMap::new(),
+            introduced: HashMap::new(),
+        }
     }
 
     /// Begins to dial a peer at its addresses.
     pub(crate) fn begin(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, now: Instant) -> First {
         let (direct, other): (Vec<_>, Vec<_>) =
             addresses.into_iter().partition(|address| Path::of_address(address) == Path::WebRtc);
-        let Some(known_as) = direct.first().cloned() else { return First::Dial(other) };
-        let waits = self.has_circuit(&peer, Side::Theirs);
-        self.wanted.insert(peer, Wanted { known_as, until: waits.then(|| now + PATIENCE) });
+        if direct.is_empty() {
+            return First::Dial(other);
+        }
+        let waits = self.has_circuit(&peer, Side::Theirs) || self.is_expected(&peer, now);
+        let circuits = circuits_of(&direct);
+        self.wanted.insert(peer, Wanted { addresses: direct, until: waits.then(|| now + PATIENCE) });
         if waits {
             First::Wait
         } else if self.has_circuit(&peer, Side::Ours) {
             First::Dial(vec![short_address(peer)])
         } else {
-            First::Dial(direct.iter().map(circuit_of).chain(other).collect())
+            First::Dial(circuits.into_iter().chain(other).collect())
         }
     }
 
@@ -82,13 +104,13 @@ impl Dials {
         &mut self,
         peer: PeerId,
         id: ConnectionId,
-        side: Side,
+        circuit: Circuit,
         now: Instant,
     ) -> Option<Multiaddr> {
-        self.circuits.entry(peer).or_default().insert(id, side);
+        self.circuits.entry(peer).or_default().insert(id, circuit);
         let goes_on = !self.has_circuit(&peer, Side::Theirs) || self.local < peer;
         let wanted = self.wanted.get_mut(&peer)?;
-        match side {
+        match circuit.side {
             Side::Ours if goes_on => Some(short_address(peer)),
             Side::Ours => {
                 wanted.until = Some(now + PATIENCE);
@@ -106,9 +128,26 @@ impl Dials {
         self.introduced.insert(peer, relay);
     }
 
-    /// Takes who introduced a peer: its last circuit may be closed by the time it is connected directly.
-    pub(crate) fn take_introducer(&mut self, peer: &PeerId) -> Option<PeerId> {
-        self.introduced.remove(peer)
+    /// Who introduced a peer: its last circuit may be closed by the time it is connected directly.
+    pub(crate) fn introducer(&self, peer: &PeerId) -> Option<PeerId> {
+        self.introduced.get(peer).copied()
+    }
+
+    /// A peer is connected directly: who introduced it need not be remembered any more.
+    pub(crate) fn forget_introducer(&mut self, peer: &PeerId) {
+        self.introduced.remove(peer);
+    }
+
+    /// Our dial ended in favour of the peer's, which is under way.
+    pub(crate) fn give_way(&mut self, peer: &PeerId, now: Instant) {
+        if let Some(wanted) = self.wanted.get_mut(peer) {
+            wanted.until = Some(now + PATIENCE);
+        }
+    }
+
+    /// The peer lost the circuit on which it talked to us, and will open another.
+    pub(crate) fn expect(&mut self, peer: PeerId, now: Instant) {
+        self.expected.insert(peer, now + PATIENCE);
     }
 
     /// A connection closed; it may have been a circuit.
@@ -121,25 +160,46 @@ impl Dials {
         }
     }
 
-    /// The dial of a peer has ended, well or badly. Returns the address it was known by.
-    pub(crate) fn end(&mut self, peer: &PeerId) -> Option<Multiaddr> {
-        self.wanted.remove(peer).map(|wanted| wanted.known_as)
+    /// The circuits to a peer that are open.
+    pub(crate) fn circuits(&self, peer: &PeerId) -> impl Iterator<Item = (ConnectionId, Circuit)> {
+        self.circuits.get(peer).into_iter().flatten().map(|(id, circuit)| (*id, *circuit))
+    }
+
+    /// The direct addresses of a peer that is being dialled.
+    pub(crate) fn addresses(&self, peer: &PeerId) -> &[Multiaddr] {
+        self.wanted.get(peer).map_or(&[], |wanted| &wanted.addresses)
+    }
+
+    /// The dial of a peer has ended, well or badly. Returns the addresses it was known by.
+    pub(crate) fn end(&mut self, peer: &PeerId) -> Vec<Multiaddr> {
+        self.expected.remove(peer);
+        self.wanted.remove(peer).map(|wanted| wanted.addresses).unwrap_or_default()
     }
 
     /// The peers that did not dial us after all.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<PeerId> {
+        self.expected.retain(|_, until| *until > now);
         let late = |wanted: &mut Wanted| wanted.until.is_some_and(|until| until <= now);
         self.wanted.extract_if(|_, wanted| late(wanted)).map(|(peer, _)| peer).collect()
     }
 
     fn has_circuit(&self, peer: &PeerId, side: Side) -> bool {
-        self.circuits.get(peer).is_some_and(|circuits| circuits.values().any(|of| *of == side))
+        self.circuits(peer).any(|(_, circuit)| circuit.side == side)
+    }
+
+    fn is_expected(&self, peer: &PeerId, now: Instant) -> bool {
+        self.expected.get(peer).is_some_and(|until| *until > now)
     }
 }
 
 /// A peer's direct address as far as libp2p needs it while a circuit is there.
 pub(crate) fn short_address(peer: PeerId) -> Multiaddr {
     Multiaddr::empty().with(Protocol::WebRTC).with(Protocol::P2p(peer))
+}
+
+/// The circuits that long `/webrtc` addresses are signalled over.
+pub(crate) fn circuits_of(addresses: &[Multiaddr]) -> Vec<Multiaddr> {
+    addresses.iter().map(circuit_of).collect()
 }
 
 /// The circuit that a long `/webrtc` address is signalled over.
@@ -165,6 +225,9 @@ mod tests {
         text.parse().expect("a valid address")
     }
 
+    const OURS: Circuit = Circuit { side: Side::Ours, over_tab: false };
+    const THEIRS: Circuit = Circuit { side: Side::Theirs, over_tab: false };
+
     fn id(number: usize) -> ConnectionId {
         ConnectionId::new_unchecked(number)
     }
@@ -178,8 +241,8 @@ mod tests {
         let (mut dials, peer, now) = (Dials::new(PeerId::random()), PeerId::random(), Instant::now());
         let circuit = parse(&format!("{RELAY}/p2p-circuit/p2p/{peer}"));
         assert_eq!(dials.begin(peer, vec![long(peer)], now), First::Dial(vec![circuit]));
-        assert_eq!(dials.on_circuit(peer, id(1), Side::Ours, now), Some(short_address(peer)));
-        assert_eq!(dials.end(&peer), Some(long(peer)));
+        assert_eq!(dials.on_circuit(peer, id(1), OURS, now), Some(short_address(peer)));
+        assert_eq!(dials.end(&peer), [long(peer)]);
         let again = dials.begin(peer, vec![long(peer)], now);
         assert_eq!(again, First::Dial(vec![short_address(peer)]), "a circuit is there");
         dials.on_closed(peer, id(1));
@@ -189,11 +252,22 @@ mod tests {
     #[test]
     fn a_peer_that_is_ahead_is_waited_for_but_not_for_ever() {
         let (mut dials, peer, now) = (Dials::new(PeerId::random()), PeerId::random(), Instant::now());
-        assert_eq!(dials.on_circuit(peer, id(1), Side::Theirs, now), None);
+        assert_eq!(dials.on_circuit(peer, id(1), THEIRS, now), None);
         assert_eq!(dials.begin(peer, vec![long(peer)], now), First::Wait);
         assert_eq!(dials.expire(now), []);
         assert_eq!(dials.expire(now + PATIENCE), [peer]);
         assert_eq!(dials.expire(now + PATIENCE), []);
+    }
+
+    #[test]
+    fn a_peer_whose_circuit_ran_out_is_waited_for_and_so_is_one_that_goes_first() {
+        let (mut dials, peer, now) = (Dials::new(PeerId::random()), PeerId::random(), Instant::now());
+        dials.expect(peer, now);
+        assert_eq!(dials.begin(peer, vec![long(peer)], now), First::Wait);
+        assert_eq!(dials.expire(now + PATIENCE), [peer]);
+        assert_ne!(dials.begin(peer, vec![long(peer)], now + PATIENCE), First::Wait, "not for ever");
+        dials.give_way(&peer, now);
+        assert_eq!(dials.expire(now + PATIENCE), [peer]);
     }
 
     #[test]
@@ -204,8 +278,8 @@ mod tests {
         let goes_on = |local, peer| {
             let mut dials = Dials::new(local);
             dials.begin(peer, vec![long(peer)], now);
-            dials.on_circuit(peer, id(1), Side::Theirs, now);
-            dials.on_circuit(peer, id(2), Side::Ours, now).is_some()
+            dials.on_circuit(peer, id(1), THEIRS, now);
+            dials.on_circuit(peer, id(2), OURS, now).is_some()
         };
         assert!(goes_on(peers[0], peers[1]));
         assert!(!goes_on(peers[1], peers[0]));
@@ -219,11 +293,12 @@ mod tests {
     }
 
     #[test]
-    fn who_introduced_a_peer_is_known_once_it_is_connected() {
+    fn who_introduced_a_peer_is_known_until_it_is_connected_directly() {
         let (mut dials, peer, relay) = (Dials::new(PeerId::random()), PeerId::random(), PeerId::random());
         dials.on_introduced(peer, relay);
-        assert_eq!(dials.take_introducer(&peer), Some(relay));
-        assert_eq!(dials.take_introducer(&peer), None);
+        assert_eq!(dials.introducer(&peer), Some(relay));
+        dials.forget_introducer(&peer);
+        assert_eq!(dials.introducer(&peer), None);
         for _ in 0..2 * MAX_INTRODUCED {
             dials.on_introduced(PeerId::random(), relay);
         }

@@ -2,8 +2,10 @@
 //!
 //! A [`Net`] joins the peer-to-peer network and says what happens there as [`NetEvent`]s; whoever drives it answers with
 //! [`NetCommand`]s. It keeps reservations at its relays, finds other nodes there, connects to them directly, and carries
-//! two protocols of ours on every direct connection: `link` (small frames) and `fetch` (request and response). What the
-//! bytes mean it does not know: that is `tabchain-sync`, in the core, where it can be simulated.
+//! two protocols of ours on one connection to each: `link` (small frames) and `fetch` (request and response). That is a
+//! direct connection wherever there can be one; where there can't, it is a relay's circuit, within the relay's limits, and
+//! a direct one is tried again. What the bytes mean it does not know: that is `tabchain-sync`, in the core, where it can be
+//! simulated.
 //!
 //! In a tab it runs on the window, which alone has `RTCPeerConnection`, and reaches other tabs by `/webrtc`. On a server
 //! it is the same swarm with TCP and WebSocket.
@@ -15,13 +17,15 @@
 mod address;
 mod behaviour;
 mod config;
+mod counts;
+mod detours;
 mod dials;
-mod direct_only;
 mod fetch;
 mod introducers;
 mod link;
 mod message;
 mod path;
+mod pauses;
 mod relays;
 mod requests;
 mod swarm;
@@ -30,6 +34,7 @@ mod transport;
 mod watched;
 
 pub use config::{IceServers, NetConfig};
+pub use counts::{ConnectionCounts, Counts, DirectFailures};
 pub use libp2p_webrtc_browser::{ConnectionStats, IceServer};
 pub use message::{MAX_ADDRESSES, NetCommand, NetEvent};
 pub use path::path_stats;

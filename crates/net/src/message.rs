@@ -30,6 +30,8 @@ pub enum NetCommand {
     Refuse(PeerId, u64),
     /// Uses these relays, at most 8, in place of those before. Sessions stay; a relay that is kept keeps our place.
     UseRelays(Vec<PeerAddress>),
+    /// The machine woke up, or is in another network: what failed before may succeed now. Says [`NetEvent::Woke`].
+    Wake,
     /// Ends all connections and the swarm.
     Shutdown,
 }
@@ -37,7 +39,8 @@ pub enum NetCommand {
 /// Says what happened in the swarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetEvent {
-    /// A session with a peer has begun. There is at most one a peer; a new one begins after [`NetEvent::Down`].
+    /// A session with a peer has begun. There is at most one a peer; a new one begins after [`NetEvent::Down`], and at
+    /// once where a direct connection takes the place of a circuit.
     Up(PeerId, PeerInfo),
     /// The session is over, and with it every request in flight.
     Down(PeerId),
@@ -62,6 +65,8 @@ pub enum NetEvent {
         /// Whether it keeps a place for us.
         connected: bool,
     },
+    /// The machine was asleep, or is in another network: peers that could not be reached may be now.
+    Woke,
 }
 
 impl Encode for NetCommand {
@@ -87,6 +92,7 @@ impl Encode for NetCommand {
                 out.push(7);
                 write_addresses(out, addresses);
             }
+            Self::Wake => out.push(8),
         }
     }
 }
@@ -102,6 +108,7 @@ impl Decode for NetCommand {
             5 => Self::Refuse(PeerId::decode(r)?, r.varint()?),
             6 => Self::Shutdown,
             7 => Self::UseRelays(read_addresses(r)?),
+            8 => Self::Wake,
             kind => return Err(DecodeError::UnknownKind { of: "network command", kind }),
         })
     }
@@ -139,6 +146,7 @@ impl Encode for NetEvent {
                 address.encode(out);
                 out.push(u8::from(*connected));
             }
+            Self::Woke => out.push(10),
         }
     }
 }
@@ -156,6 +164,7 @@ impl Decode for NetEvent {
             7 => Self::Discovered(PeerId::decode(r)?, read_addresses(r)?),
             8 => Self::Listening(read_addresses(r)?),
             9 => Self::Relay { address: PeerAddress::decode(r)?, connected: read_flag(r)? },
+            10 => Self::Woke,
             kind => return Err(DecodeError::UnknownKind { of: "network event", kind }),
         })
     }
@@ -227,6 +236,7 @@ mod tests {
             NetCommand::Refuse(peer(), 9),
             NetCommand::Shutdown,
             NetCommand::UseRelays(addresses()),
+            NetCommand::Wake,
         ]);
     }
 
@@ -247,6 +257,7 @@ mod tests {
             NetEvent::Discovered(peer(), addresses()),
             NetEvent::Listening(vec![]),
             NetEvent::Relay { address: addresses().remove(0), connected: true },
+            NetEvent::Woke,
         ]);
     }
 

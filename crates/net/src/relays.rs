@@ -1,14 +1,16 @@
 //! Which relays this node uses, and when it tries each of them again.
 //!
 //! Pure: time comes in, and what to do comes out. A relay that cannot be reached, or that went away, is tried again after
-//! a pause that doubles from one second to fifteen, with jitter so that the tabs of a relay that restarts do not come back
-//! in one moment. Bounds: at most [`MAX_RELAYS`] relays.
+//! a pause that doubles from one second to fifteen, or at once when the machine wakes up. Bounds: at most [`MAX_RELAYS`]
+//! relays.
 
 use std::time::Duration;
 
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 use web_time::Instant;
+
+use crate::pauses::Pauses;
 
 /// How many relays a node uses.
 pub(crate) const MAX_RELAYS: usize = 8;
@@ -17,6 +19,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// A dial, or the wait for a reservation, that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// One that was asked something after the machine woke up, and says nothing for so long, is gone.
+const SILENCE: Duration = Duration::from_secs(8);
 
 /// How far we are with a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,18 +36,19 @@ struct Relay {
     address: Multiaddr,
     state: State,
     failures: u32,
+    asked: Option<Instant>,
 }
 
 /// The relays of this node.
 pub(crate) struct Relays {
     relays: Vec<Relay>,
-    jitter: u64,
+    pauses: Pauses,
 }
 
 impl Relays {
     /// Starts with `addresses`, all due at once. Addresses without a peer id are left out: there would be nobody to trust.
     pub(crate) fn new(addresses: impl IntoIterator<Item = Multiaddr>, seed: u64, now: Instant) -> Self {
-        let mut relays = Self { relays: Vec::new(), jitter: seed };
+        let mut relays = Self { relays: Vec::new(), pauses: Pauses::new(FIRST_PAUSE, LONGEST_PAUSE, seed) };
         relays.replace(addresses, now);
         relays
     }
@@ -60,10 +65,13 @@ impl Relays {
         for (peer, address) in addresses.take(MAX_RELAYS) {
             let kept = before.iter().position(|relay| relay.address == address);
             self.relays.push(match kept {
-                Some(index) => before.swap_remove(index).hurried(now),
-                None => Relay { peer, address, state: State::Waiting { until: now }, failures: 0 },
+                Some(index) => before.swap_remove(index),
+                None => {
+                    Relay { peer, address, state: State::Waiting { until: now }, failures: 0, asked: None }
+                }
             });
         }
+        self.stop_waiting(now);
         let left = before.into_iter().map(|relay| relay.peer);
         left.filter(|peer| self.address(peer).is_none()).collect()
     }
@@ -82,6 +90,28 @@ impl Relays {
             }
         }
         due
+    }
+
+    /// The machine woke up: those that wait are due at once, and those that keep a place for us have to say something.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        self.stop_waiting(now);
+        for relay in self.relays.iter_mut().filter(|relay| relay.state == State::Reserved) {
+            relay.asked = Some(now);
+        }
+    }
+
+    /// A relay said something.
+    pub(crate) fn on_heard(&mut self, peer: &PeerId) {
+        if let Some(relay) = self.get_mut(peer) {
+            relay.asked = None;
+        }
+    }
+
+    /// The relays that were asked something and did not answer.
+    pub(crate) fn silent(&mut self, now: Instant) -> Vec<PeerId> {
+        let is_silent = |asked: &mut Instant| now.saturating_duration_since(*asked) > SILENCE;
+        let silent = |relay: &mut Relay| relay.asked.take_if(is_silent).map(|_| relay.peer);
+        self.relays.iter_mut().filter_map(silent).collect()
     }
 
     /// The relay is connected: returns the address to listen on there.
@@ -103,15 +133,15 @@ impl Relays {
 
     /// The connection, the dial or the reservation failed. Returns whether a reservation was lost by it.
     pub(crate) fn on_lost(&mut self, peer: &PeerId, now: Instant) -> bool {
-        let jitter = self.next_jitter();
-        let Some(relay) = self.get_mut(peer) else { return false };
+        let Some(relay) = self.relays.iter_mut().find(|relay| relay.peer == *peer) else { return false };
         if matches!(relay.state, State::Waiting { .. }) {
             return false;
         }
         let was_reserved = relay.state == State::Reserved;
-        let pause = (FIRST_PAUSE * 2u32.saturating_pow(relay.failures.min(8))).min(LONGEST_PAUSE);
+        relay.asked = None;
+        let pause = self.pauses.after(relay.failures);
         relay.failures = relay.failures.saturating_add(1);
-        relay.state = State::Waiting { until: now + pause.mul_f64(0.5 + jitter) };
+        relay.state = State::Waiting { until: now + pause };
         was_reserved
     }
 
@@ -125,29 +155,20 @@ impl Relays {
         self.relays.iter().find(|relay| relay.peer == *peer).map(|relay| &relay.address)
     }
 
-    fn get_mut(&mut self, peer: &PeerId) -> Option<&mut Relay> {
-        self.relays.iter_mut().find(|relay| relay.peer == *peer)
+    fn stop_waiting(&mut self, now: Instant) {
+        for relay in &mut self.relays {
+            if let State::Waiting { until } = &mut relay.state {
+                *until = now;
+            }
+        }
     }
 
-    /// The next number of a fixed sequence (splitmix64), between 0 and 1. It spreads tabs; it guards nothing.
-    fn next_jitter(&mut self) -> f64 {
-        self.jitter = self.jitter.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.jitter;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        f64::from(u32::try_from((mixed ^ (mixed >> 31)) >> 32).expect("the upper half fits"))
-            / f64::from(u32::MAX)
+    fn get_mut(&mut self, peer: &PeerId) -> Option<&mut Relay> {
+        self.relays.iter_mut().find(|relay| relay.peer == *peer)
     }
 }
 
 impl Relay {
-    fn hurried(self, now: Instant) -> Self {
-        match self.state {
-            State::Waiting { .. } => Self { state: State::Waiting { until: now }, ..self },
-            _ => self,
-        }
-    }
-
     fn is_stuck(&self, now: Instant) -> bool {
         match self.state {
             State::Dialing { since } | State::Connected { since } => {
@@ -216,6 +237,31 @@ mod tests {
         let later = now + PATIENCE + Duration::from_secs(1);
         assert_eq!(relays.due(later).len(), 0, "given up, and waiting");
         assert_eq!(relays.due(later + LONGEST_PAUSE.mul_f64(1.5)).len(), 1);
+    }
+
+    #[test]
+    fn after_sleep_relays_are_tried_at_once_and_have_to_answer() {
+        let now = Instant::now();
+        let (mut relays, peer) = relays(now);
+        for _ in 0..10 {
+            relays.hurry(now);
+            assert_eq!(relays.due(now).len(), 1, "however often that failed");
+            relays.on_lost(&peer, now);
+        }
+        relays.hurry(now);
+        relays.due(now);
+        relays.on_connected(&peer, now);
+        relays.on_reserved(&peer);
+
+        let late = now + SILENCE + Duration::from_secs(1);
+        assert_eq!(relays.silent(late), [], "nobody asked");
+        relays.hurry(now);
+        assert_eq!(relays.silent(now), []);
+        assert_eq!(relays.silent(late), [peer]);
+        assert_eq!(relays.silent(late), []);
+        relays.hurry(now);
+        relays.on_heard(&peer);
+        assert_eq!(relays.silent(late), []);
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! How bytes reach a peer: `/webrtc` first, then circuits, then sockets.
 
+use std::error::Error;
+
+use either::Either;
 use libp2p::core::Transport as _;
 use libp2p::core::muxing::StreamMuxerBox;
-use libp2p::core::transport::{Boxed, OrTransport};
+use libp2p::core::transport::{Boxed, OrTransport, TransportError};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
+use libp2p::swarm::DialError;
 use libp2p::{PeerId, noise, relay, yamux};
 use libp2p_webrtc_browser as webrtc;
 
@@ -22,7 +26,38 @@ pub(crate) fn build(
         .multiplex(yamux::Config::default())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     let direct = webrtc.map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
-    Ok(OrTransport::new(direct, secured).map(|either, _| either.into_inner()).boxed())
+    let all = OrTransport::new(direct, secured).map(|either, _| either.into_inner());
+    Ok(all.map_err(Failure::from).boxed())
+}
+
+/// Why a connection could not be made.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Direct(webrtc::Error),
+    #[error("{0}")]
+    Other(Box<dyn Error + Send + Sync>),
+}
+
+impl<E: Error + Send + Sync + 'static> From<Either<webrtc::Error, E>> for Failure {
+    fn from(error: Either<webrtc::Error, E>) -> Self {
+        match error {
+            Either::Left(direct) => Self::Direct(direct),
+            Either::Right(other) => Self::Other(other.into()),
+        }
+    }
+}
+
+/// Why a direct connection failed, if that is what was dialled.
+pub(crate) fn direct_failure(error: &DialError) -> Option<&webrtc::Error> {
+    let DialError::Transport(failures) = error else { return None };
+    failures.iter().find_map(|(_, failure)| match failure {
+        TransportError::Other(error) => match error.get_ref()?.downcast_ref()? {
+            Failure::Direct(direct) => Some(direct),
+            Failure::Other(_) => None,
+        },
+        TransportError::MultiaddrNotSupported(_) => None,
+    })
 }
 
 pub(crate) use imp::{DISCOVERED, executor};

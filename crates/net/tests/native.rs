@@ -1,61 +1,12 @@
 //! Two native swarms, one socket between them: sessions, frames, requests, and the end of all that.
 #![cfg(not(target_arch = "wasm32"))]
 
-use std::time::Duration;
+mod support;
 
-use tabchain_net::{Net, NetCommand, NetConfig, NetEvent, NetHandle};
+use support::Peer;
+use tabchain_net::{NetCommand, NetEvent};
 use tabchain_primitives::BlockHash;
-use tabchain_sync::{ConnectionKind, PeerAddress, PeerId};
-use zeroize::Zeroizing;
-
-struct Peer {
-    id: PeerId,
-    handle: NetHandle,
-}
-
-impl Peer {
-    fn start(seed: u8, genesis: BlockHash) -> Self {
-        let config = NetConfig::new(Zeroizing::new([seed; 32]), genesis)
-            .with_listen(vec!["/ip4/127.0.0.1/tcp/0".parse().expect("valid")]);
-        let id = PeerId::new(&config.peer_id().to_bytes()).expect("an id fits");
-        let (net, handle) = Net::new(config).expect("the loopback can be listened on");
-        tokio::spawn(net.run());
-        Self { id, handle }
-    }
-
-    async fn tell(&self, command: NetCommand) {
-        self.handle.commands.send(command).await.expect("the swarm runs");
-    }
-
-    /// Waits for the event that `wanted` accepts, skipping others.
-    async fn next<T>(&self, wanted: impl Fn(NetEvent) -> Option<T>) -> T {
-        let search = async {
-            loop {
-                let event = self.handle.events.recv().await.expect("the swarm runs");
-                if let Some(found) = wanted(event) {
-                    return found;
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), search).await.expect("the event comes")
-    }
-
-    async fn address(&self) -> PeerAddress {
-        self.next(|event| match event {
-            NetEvent::Listening(addresses) => addresses.into_iter().next(),
-            _ => None,
-        })
-        .await
-    }
-
-    async fn up(&self) -> (PeerId, ConnectionKind, bool) {
-        self.next(|event| match event {
-            NetEvent::Up(peer, info) => Some((peer, info.kind, info.outbound)),
-            _ => None,
-        })
-        .await
-    }
-}
+use tabchain_sync::ConnectionKind;
 
 async fn connected() -> (Peer, Peer) {
     let (a, b) = (Peer::start(1, BlockHash::ZERO), Peer::start(2, BlockHash::ZERO));

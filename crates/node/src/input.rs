@@ -17,6 +17,8 @@ pub enum Input {
     PeerDown(PeerId),
     /// A peer that could be dialled was found (at a relay, by an invite, among the remembered).
     Discovered(PeerId, Vec<PeerAddress>),
+    /// The machine was asleep, or is in another network: peers that could not be reached may be now.
+    Woke,
     /// A message arrived.
     Message(PeerId, Message),
     /// The person or program that this node serves wants something.

@@ -203,6 +203,7 @@ impl Node {
             Input::PeerUp(peer, info) => self.peer_up(peer, info),
             Input::PeerDown(peer) => self.peer_down(&peer),
             Input::Discovered(peer, addresses) => self.discovered(peer, addresses),
+            Input::Woke => self.book.hurry(self.now),
             Input::Message(peer, message) => self.message(peer, message),
             Input::Command(id, command) => self.command(id, command),
             Input::Verified(job, verdict) => self.verified(job, verdict),

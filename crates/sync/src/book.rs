@@ -162,6 +162,14 @@ impl PeerBook {
         Some((id, self.attempt(&id, now)))
     }
 
+    /// Whoever could not be reached may be tried at once, however often that has failed: the fault may have been ours. What
+    /// is thought of peers stays.
+    pub fn hurry(&mut self, now: Timestamp) {
+        for entry in self.peers.values_mut() {
+            entry.retry_at = entry.retry_at.min(now);
+        }
+    }
+
     /// When the next peer that is not `taken` may be dialled.
     pub fn next_retry(&self, taken: impl Fn(&PeerId) -> bool) -> Option<Timestamp> {
         self.dialable(taken).map(|(id, entry)| self.retry_at(id, entry)).min()
@@ -476,6 +484,20 @@ mod tests {
         book.good(peer(2), None, at(5));
         let told: Vec<_> = book.tell(&mut rng, 10, &peer(2)).into_iter().map(|record| record.id).collect();
         assert_eq!(told, [peer(1)]);
+    }
+
+    #[test]
+    fn after_sleep_all_may_be_dialled_at_once_but_who_lied() {
+        let (mut book, mut rng) = (PeerBook::default(), Rng::new([0; 32]));
+        book.add(peer(1), address(), Source::Found, at(0));
+        book.add(peer(2), address(), Source::Found, at(0));
+        book.dislike(peer(2), Regard::Shunned, at(0));
+        let mut picks = |book: &mut PeerBook, now| book.pick(now, &mut rng, |_| false).map(|(id, _)| id);
+        assert_eq!(picks(&mut book, at(0)), Some(peer(1)));
+        assert_eq!(picks(&mut book, at(1)), None);
+        book.hurry(at(1));
+        assert_eq!(picks(&mut book, at(1)), Some(peer(1)));
+        assert_eq!(picks(&mut book, at(1)), None);
     }
 
     #[test]

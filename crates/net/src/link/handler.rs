@@ -1,6 +1,7 @@
 //! One connection's link: a stream of frames each way.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use asynchronous_codec::{Bytes, Framed};
@@ -11,20 +12,36 @@ use libp2p::swarm::handler::{
     ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound, StreamUpgradeError,
 };
 use libp2p::swarm::{ConnectionHandler, ConnectionHandlerEvent, Stream, SubstreamProtocol};
-use std::pin::Pin;
 use unsigned_varint::codec::UviBytes;
 
 use super::{MAX_FRAME, MAX_QUEUE};
 
 type Frames = Framed<Stream, UviBytes<Bytes>>;
 
+/// What the behaviour tells a connection's link.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Open, though this is a circuit.
+    Open,
+    /// Let go of what the peer has opened on this circuit.
+    Decline,
+    /// The session runs here: read from now on.
+    Begin,
+    /// Send a frame.
+    Send(Vec<u8>),
+}
+
 /// What a connection's link tells the behaviour.
 #[derive(Debug)]
 pub(crate) enum Report {
+    /// The remote opened its half on a circuit, on which ours is held back.
+    Asked,
     /// The remote speaks the protocol; frames can be sent.
     Opened,
-    /// A frame came in. Only after [`Report::Opened`].
+    /// A frame came in. Only after [`Order::Begin`].
     Frame(Vec<u8>),
+    /// The remote does not take the link on this circuit.
+    Refused,
     /// The link is of no more use, and so neither is the connection.
     Lost(Lost),
 }
@@ -39,6 +56,8 @@ pub(crate) enum Lost {
 }
 
 enum Outbound {
+    /// This is a circuit, and nothing says yet that there is no other way.
+    Held,
     Wanted,
     Opening,
     Open(Box<Frames>),
@@ -49,19 +68,23 @@ enum Outbound {
 /// Each side opens one stream to send on, so there is nothing to agree on about who opens what.
 pub(crate) struct Handler {
     protocol: StreamProtocol,
+    is_circuit: bool,
     outbound: Outbound,
     inbound: Option<Frames>,
+    reads: bool,
     queue: VecDeque<Vec<u8>>,
     queued_bytes: usize,
     reports: VecDeque<Report>,
 }
 
 impl Handler {
-    pub(crate) fn new(protocol: StreamProtocol) -> Self {
+    pub(crate) fn new(protocol: StreamProtocol, is_circuit: bool) -> Self {
         Self {
             protocol,
-            outbound: Outbound::Wanted,
+            is_circuit,
+            outbound: if is_circuit { Outbound::Held } else { Outbound::Wanted },
             inbound: None,
+            reads: false,
             queue: VecDeque::new(),
             queued_bytes: 0,
             reports: VecDeque::new(),
@@ -70,11 +93,33 @@ impl Handler {
 
     fn lose(&mut self, why: Lost) {
         if !matches!(self.outbound, Outbound::Off) {
-            self.outbound = Outbound::Off;
-            self.inbound = None;
-            self.queue.clear();
-            self.queued_bytes = 0;
+            self.turn_off();
             self.reports.push_back(Report::Lost(why));
+        }
+    }
+
+    fn refuse(&mut self) {
+        self.turn_off();
+        if self.is_circuit {
+            self.reports.push_back(Report::Refused);
+        }
+    }
+
+    fn turn_off(&mut self) {
+        self.outbound = Outbound::Off;
+        self.inbound = None;
+        self.queue.clear();
+        self.queued_bytes = 0;
+    }
+
+    fn send(&mut self, frame: Vec<u8>) {
+        if matches!(self.outbound, Outbound::Off) {
+            return;
+        }
+        self.queued_bytes += frame.len();
+        self.queue.push_back(frame);
+        if self.queued_bytes > MAX_QUEUE {
+            self.lose(Lost::SlowReader);
         }
     }
 
@@ -97,9 +142,7 @@ impl Handler {
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, Lost>> {
-        let (Outbound::Open(_), Some(frames)) = (&self.outbound, &mut self.inbound) else {
-            return Poll::Pending;
-        };
+        let Some(frames) = self.inbound.as_mut().filter(|_| self.reads) else { return Poll::Pending };
         Pin::new(frames).poll_next(cx).map(|frame| match frame {
             Some(Ok(bytes)) => Ok(bytes.to_vec()),
             Some(Err(_)) | None => Err(Lost::Closed),
@@ -108,7 +151,7 @@ impl Handler {
 }
 
 impl ConnectionHandler for Handler {
-    type FromBehaviour = Vec<u8>;
+    type FromBehaviour = Order;
     type ToBehaviour = Report;
     type InboundProtocol = ReadyUpgrade<StreamProtocol>;
     type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
@@ -120,17 +163,16 @@ impl ConnectionHandler for Handler {
     }
 
     fn connection_keep_alive(&self) -> bool {
-        !matches!(self.outbound, Outbound::Off)
+        !matches!(self.outbound, Outbound::Held | Outbound::Off)
     }
 
-    fn on_behaviour_event(&mut self, frame: Vec<u8>) {
-        if matches!(self.outbound, Outbound::Off) {
-            return;
-        }
-        self.queued_bytes += frame.len();
-        self.queue.push_back(frame);
-        if self.queued_bytes > MAX_QUEUE {
-            self.lose(Lost::SlowReader);
+    fn on_behaviour_event(&mut self, order: Order) {
+        match order {
+            Order::Open if matches!(self.outbound, Outbound::Held) => self.outbound = Outbound::Wanted,
+            Order::Open => {}
+            Order::Decline => self.inbound = None,
+            Order::Begin => self.reads = true,
+            Order::Send(frame) => self.send(frame),
         }
     }
 
@@ -176,9 +218,12 @@ impl ConnectionHandler for Handler {
             // A remote that opens a second stream means the newer one.
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: stream, .. }) => {
                 self.inbound = Some(frames(stream));
+                if matches!(self.outbound, Outbound::Held) {
+                    self.reports.push_back(Report::Asked);
+                }
             }
             ConnectionEvent::DialUpgradeError(DialUpgradeError { error, .. }) => match error {
-                StreamUpgradeError::NegotiationFailed => self.outbound = Outbound::Off,
+                StreamUpgradeError::NegotiationFailed => self.refuse(),
                 _ => self.lose(Lost::Closed),
             },
             _ => {}

@@ -1,35 +1,20 @@
-//! The `fetch` protocol: one request, one response, each a length-prefixed run of bytes.
+//! How requests and responses look on the wire: each a length-prefixed run of bytes.
 //!
 //! What the bytes mean is the business of `tabchain-sync`. Bounds: a request is at most [`MAX_REQUEST`] bytes and a
 //! response at most [`MAX_RESPONSE`]; memory is taken as bytes arrive, at most 16 KiB ahead of them.
 
 use std::io;
-use std::iter;
-use std::time::Duration;
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use libp2p::StreamProtocol;
-use libp2p::request_response::{self, ProtocolSupport};
+use libp2p::{StreamProtocol, request_response};
 
 /// The largest request, in bytes.
 pub(crate) const MAX_REQUEST: usize = 64 * 1024;
 /// The largest response, in bytes.
 pub(crate) const MAX_RESPONSE: usize = 5 * 1024 * 1024;
 
-/// How many requests a connection may have open in one direction.
-const MAX_STREAMS: usize = 32;
-const TIMEOUT: Duration = Duration::from_mins(1);
 /// How far an allocation may run ahead of the bytes that have arrived.
 const STEP: usize = 16 * 1024;
-
-pub(crate) type Behaviour = request_response::Behaviour<Codec>;
-
-pub(crate) fn behaviour(protocol: StreamProtocol) -> Behaviour {
-    let config = request_response::Config::default()
-        .with_request_timeout(TIMEOUT)
-        .with_max_concurrent_streams(MAX_STREAMS);
-    request_response::Behaviour::with_codec(Codec, iter::once((protocol, ProtocolSupport::Full)), config)
-}
 
 #[derive(Clone)]
 pub(crate) struct Codec;

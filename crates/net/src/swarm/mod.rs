@@ -1,4 +1,9 @@
 //! The swarm's loop: events of libp2p become [`NetEvent`]s, [`NetCommand`]s become calls.
+//!
+//! What happens to connections is in [`connections`], what happens on them in [`sessions`].
+
+mod connections;
+mod sessions;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -6,25 +11,25 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use futures::{FutureExt, StreamExt, select};
 use futures_timer::Delay;
-use libp2p::core::ConnectedPoint;
 use libp2p::multiaddr::Protocol;
 use libp2p::rendezvous::Namespace;
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, relay, rendezvous, request_response};
+use libp2p::swarm::SwarmEvent;
+use libp2p::{Multiaddr, PeerId, Swarm, ping, relay, rendezvous};
 use libp2p_webrtc_browser::{self as webrtc, Path};
-use tabchain_sync::{self as sync, ConnectionKind, PeerAddress, PeerInfo};
-use web_time::Instant;
+use tabchain_sync::PeerAddress;
+use web_time::{Instant, SystemTime};
 
 use crate::address::{from_libp2p, is_dialable, relay_of_circuit, to_libp2p};
-use crate::behaviour::{Behaviour, BehaviourEvent, LedgerEvent};
+use crate::behaviour::{Behaviour, BehaviourEvent};
 use crate::config::NetConfig;
-use crate::dials::{Dials, First, Side};
-use crate::introducers::{Introducers, guest_address, introducer_of, place_at};
+use crate::counts::Counts;
+use crate::detours::Detours;
+use crate::dials::Dials;
+use crate::introducers::{Introducers, guest_address, place_at};
 use crate::message::{MAX_ADDRESSES, NetCommand, NetEvent};
 use crate::relays::Relays;
 use crate::requests::Requests;
-use crate::{NetError, link, transport};
+use crate::{NetError, transport};
 
 /// How many commands and how many events may wait.
 pub const CHANNEL: usize = 256;
@@ -39,6 +44,10 @@ const COMPANY: usize = 4;
 const REGISTER: Duration = Duration::from_mins(15);
 const REGISTRATION_SECONDS: u64 = 2 * 60 * 60;
 const MAX_DISCOVERED: u64 = 64;
+/// A tick that comes so late says that the machine, or this tab, was asleep.
+const ASLEEP: Duration = Duration::from_secs(15);
+/// What hurries everything is heard at most so often.
+const HURRY: Duration = Duration::from_secs(5);
 
 /// The two ends that whoever drives a [`Net`] holds.
 pub struct NetHandle {
@@ -46,6 +55,16 @@ pub struct NetHandle {
     pub commands: Sender<NetCommand>,
     /// Gives events.
     pub events: Receiver<NetEvent>,
+    /// Tells what became of attempts to connect.
+    pub counts: Counts,
+}
+
+/// A session with a peer.
+#[derive(Clone, Copy)]
+struct Session {
+    path: Path,
+    /// Whether we made the connection that it runs on.
+    outbound: bool,
 }
 
 /// The swarm. It lives while [`Net::run`] is polled.
@@ -53,15 +72,19 @@ pub struct Net {
     swarm: Swarm<Behaviour>,
     relays: Relays,
     requests: Requests,
-    sessions: HashMap<PeerId, Path>,
+    sessions: HashMap<PeerId, Session>,
     dials: Dials,
+    detours: Detours,
     introducers: Introducers,
     guests: HashSet<PeerId>,
     namespace: Namespace,
     commands: Receiver<NetCommand>,
     events: Sender<NetEvent>,
+    counts: Counts,
     next_discovery: Instant,
     next_registration: Instant,
+    next_hurry: Instant,
+    last_tick: SystemTime,
 }
 
 impl Net {
@@ -86,21 +109,26 @@ impl Net {
         let seed = local.to_bytes().iter().fold(0u64, |seed, byte| seed.rotate_left(8) ^ u64::from(*byte));
         let (command_sender, commands) = async_channel::bounded(CHANNEL);
         let (events, event_receiver) = async_channel::bounded(CHANNEL);
+        let counts = Counts::default();
         let net = Self {
             swarm,
             relays: Relays::new(config.relays, seed, now),
             requests: Requests::default(),
             sessions: HashMap::new(),
             dials: Dials::new(local),
+            detours: Detours::new(seed),
             introducers: Introducers::default(),
             guests: HashSet::new(),
             namespace: Namespace::new(config.namespace).expect("a namespace is a few dozen bytes"),
             commands,
             events,
+            counts: counts.clone(),
             next_discovery: now,
             next_registration: now,
+            next_hurry: now,
+            last_tick: SystemTime::now(),
         };
-        Ok((net, NetHandle { commands: command_sender, events: event_receiver }))
+        Ok((net, NetHandle { commands: command_sender, events: event_receiver, counts }))
     }
 
     /// Runs until [`NetCommand::Shutdown`], or until the handle is dropped.
@@ -111,13 +139,12 @@ impl Net {
                 event = self.swarm.select_next_some() => self.on_swarm_event(event),
                 command = self.commands.recv().fuse() => match command {
                     Ok(NetCommand::Shutdown) | Err(_) => return,
-                    Ok(command) => { self.on_command(command); Vec::new() }
+                    Ok(command) => self.on_command(command),
                 },
                 () = tick => {
                     // A fresh timer each time: an expired one may not be polled again on wasm32.
                     tick = Delay::new(TICK).fuse();
-                    self.on_tick();
-                    Vec::new()
+                    self.on_tick()
                 }
             };
             for event in out {
@@ -128,8 +155,13 @@ impl Net {
         }
     }
 
-    fn on_tick(&mut self) {
+    fn on_tick(&mut self) -> Vec<NetEvent> {
+        let mut out = if self.has_slept() { self.hurry() } else { Vec::new() };
         let now = Instant::now();
+        for silent in self.relays.silent(now) {
+            tracing::debug!(relay = %silent, "relay does not answer");
+            self.swarm.disconnect_peer_id(silent).ok();
+        }
         for relay in self.relays.due(now) {
             tracing::debug!(%relay, "dialling relay");
             if let Err(error) = self.swarm.dial(relay) {
@@ -137,10 +169,9 @@ impl Net {
             }
         }
         for peer in self.dials.expire(now) {
-            if let Some(peer) = from_libp2p(&peer).filter(|_| !self.sessions.contains_key(&peer)) {
-                self.tell(NetEvent::DialFailed(peer));
-            }
+            out.extend(self.dial_failed(&peer));
         }
+        out.extend(self.follow_detours(now));
         self.ask_for_a_place(now);
         if now >= self.next_registration {
             self.register();
@@ -148,11 +179,35 @@ impl Net {
         if now >= self.next_discovery {
             self.discover(now);
         }
+        out
+    }
+
+    /// Whether this tick is so late that the machine must have been asleep. The clock on the wall tells: others may stand
+    /// still in the meantime.
+    fn has_slept(&mut self) -> bool {
+        let now = SystemTime::now();
+        let since = now.duration_since(std::mem::replace(&mut self.last_tick, now));
+        since.is_ok_and(|since| since > ASLEEP)
+    }
+
+    /// What failed before may succeed now: tries it all at once, and looks whether the relays are still there.
+    fn hurry(&mut self) -> Vec<NetEvent> {
+        let now = Instant::now();
+        if now < self.next_hurry {
+            return Vec::new();
+        }
+        tracing::debug!("awake");
+        self.next_hurry = now + HURRY;
+        self.relays.hurry(now);
+        self.detours.hurry(now);
+        self.discover(now);
+        vec![NetEvent::Woke]
     }
 
     /// Has one more of the tabs that this one is directly connected to keep a place for it, while there are too few.
     fn ask_for_a_place(&mut self, now: Instant) {
-        let direct = self.sessions.iter().filter(|(_, path)| **path == Path::WebRtc).map(|(peer, _)| *peer);
+        let direct =
+            self.sessions.iter().filter(|(_, session)| session.path == Path::WebRtc).map(|(peer, _)| *peer);
         let Some(peer) = self.introducers.next(direct, now) else { return };
         match self.swarm.listen_on(place_at(peer)) {
             Ok(listener) => self.introducers.on_asked(peer, listener),
@@ -180,102 +235,64 @@ impl Net {
         }
     }
 
-    fn on_command(&mut self, command: NetCommand) {
+    fn on_command(&mut self, command: NetCommand) -> Vec<NetEvent> {
         match command {
-            NetCommand::Dial(peer, addresses) => self.dial(peer, &addresses),
-            NetCommand::Disconnect(peer) => {
-                if let Some(peer) = to_libp2p(&peer) {
-                    self.swarm.disconnect_peer_id(peer).ok();
-                }
-            }
+            NetCommand::Dial(peer, addresses) => return self.dial(peer, &addresses),
+            NetCommand::Disconnect(peer) => self.disconnect(&peer),
             NetCommand::Link(peer, frame) => {
                 if let Some(peer) = to_libp2p(&peer) {
-                    self.swarm.behaviour_mut().link().send(peer, frame);
+                    self.swarm.behaviour_mut().link.send(peer, frame);
                 }
             }
-            NetCommand::Request(peer, number, body) => self.request(peer, number, body),
+            NetCommand::Request(peer, number, body) => return self.request(peer, number, body),
             NetCommand::Respond(peer, number, body) => {
                 let channel = to_libp2p(&peer).and_then(|peer| self.requests.take_received(peer, number));
                 if let Some(channel) = channel {
-                    // An error means that the peer has gone in the meantime.
-                    self.swarm.behaviour_mut().fetch().send_response(channel, body).ok();
+                    self.swarm.behaviour_mut().fetch.send_response(channel, body);
                 }
             }
             NetCommand::Refuse(peer, number) => {
                 // Dropping the channel resets the stream.
                 to_libp2p(&peer).and_then(|peer| self.requests.take_received(peer, number));
             }
-            NetCommand::UseRelays(addresses) => self.use_relays(&addresses),
+            NetCommand::UseRelays(addresses) => return self.use_relays(&addresses),
+            NetCommand::Wake => {
+                let mut out = self.hurry();
+                out.extend(self.on_tick());
+                return out;
+            }
             NetCommand::Shutdown => {}
         }
+        Vec::new()
     }
 
-    fn use_relays(&mut self, addresses: &[PeerAddress]) {
+    fn use_relays(&mut self, addresses: &[PeerAddress]) -> Vec<NetEvent> {
         let addresses = addresses.iter().filter_map(|address| address.as_str().parse().ok());
         for peer in self.relays.replace(addresses, Instant::now()) {
             self.swarm.disconnect_peer_id(peer).ok();
         }
-        self.on_tick();
-    }
-
-    fn dial(&mut self, peer: sync::PeerId, addresses: &[PeerAddress]) {
-        let Some(target) = to_libp2p(&peer) else { return self.tell(NetEvent::DialFailed(peer)) };
-        if self.swarm.behaviour_mut().link().has_session(&target) {
-            return;
-        }
-        let addresses = addresses.iter().filter_map(|address| address.as_str().parse().ok());
-        let addresses = addresses.filter(|address| self.is_open_to_us(address)).collect();
-        if let First::Dial(addresses) = self.dials.begin(target, addresses, Instant::now()) {
-            self.dial_at(target, addresses);
-        }
-    }
-
-    /// Another tab's introduction is open to those who are connected to it. Without that filter the relay client would
-    /// try to connect to it first, and get in the way of our own dials.
-    fn is_open_to_us(&self, address: &Multiaddr) -> bool {
-        introducer_of(address).is_none_or(|introducer| self.sessions.contains_key(&introducer))
-    }
-
-    fn dial_at(&mut self, target: PeerId, addresses: Vec<Multiaddr>) {
-        let opts =
-            DialOpts::peer_id(target).condition(PeerCondition::NotDialing).addresses(addresses).build();
-        if let Err(error) = self.swarm.dial(opts) {
-            tracing::debug!(%target, %error, "peer cannot be dialled");
-            self.dials.end(&target);
-            if let Some(peer) = from_libp2p(&target) {
-                self.tell(NetEvent::DialFailed(peer));
-            }
-        }
-    }
-
-    fn request(&mut self, peer: sync::PeerId, number: u64, body: Vec<u8>) {
-        let connected = to_libp2p(&peer).filter(|peer| self.sessions.contains_key(peer));
-        let Some(target) = connected else { return self.tell(NetEvent::RequestFailed(peer, number)) };
-        let id = self.swarm.behaviour_mut().fetch().send_request(&target, body);
-        self.requests.on_sent(id, number);
-    }
-
-    /// Says something outside the loop's own turn. When the channel is full the swarm is not being listened to, and what
-    /// is said here (a dial or request that failed at once) will be found out by its timeout.
-    fn tell(&self, event: NetEvent) {
-        self.events.try_send(event).ok();
+        self.on_tick()
     }
 
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) -> Vec<NetEvent> {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour_event(event),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                self.on_connected(peer_id, connection_id, &endpoint);
-                Vec::new()
+                self.on_connected(peer_id, connection_id, &endpoint)
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, cause, num_established, .. } => {
+            SwarmEvent::ConnectionClosed {
+                peer_id, connection_id, cause, endpoint, num_established, ..
+            } => {
                 tracing::debug!(peer = %peer_id, ?cause, left = num_established, "connection closed");
-                self.dials.on_closed(peer_id, connection_id);
-                if num_established == 0 { self.lose_relay(&peer_id) } else { Vec::new() }
+                let mut out = self.on_disconnected(peer_id, connection_id, &endpoint);
+                if num_established == 0 {
+                    out.extend(self.lose_relay(&peer_id));
+                }
+                out
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
                 tracing::debug!(%peer, %error, "dial failed");
-                self.on_dial_failed(peer)
+                self.on_dial_failed(peer, &error)
             }
             SwarmEvent::ListenerClosed { listener_id, addresses, .. } => {
                 self.introducers.on_closed(listener_id, Instant::now());
@@ -293,39 +310,6 @@ impl Net {
             }
             _ => Vec::new(),
         }
-    }
-
-    fn on_connected(&mut self, peer: PeerId, id: ConnectionId, endpoint: &ConnectedPoint) {
-        match Path::of(endpoint) {
-            Path::Other => {
-                if let Some(listen) = self.relays.on_connected(&peer, Instant::now())
-                    && let Err(error) = self.swarm.listen_on(listen)
-                {
-                    tracing::warn!(%peer, %error, "cannot listen at relay");
-                    self.relays.on_lost(&peer, Instant::now());
-                }
-            }
-            Path::Circuit => {
-                let side = if endpoint.is_dialer() { Side::Ours } else { Side::Theirs };
-                if let Some(relay) = relay_of(endpoint) {
-                    self.dials.on_introduced(peer, relay);
-                }
-                let direct = self.dials.on_circuit(peer, id, side, Instant::now());
-                if let Some(direct) = direct.filter(|_| !self.sessions.contains_key(&peer)) {
-                    self.dial_at(peer, vec![direct]);
-                }
-            }
-            Path::WebRtc => {}
-        }
-    }
-
-    fn on_dial_failed(&mut self, peer: PeerId) -> Vec<NetEvent> {
-        self.dials.end(&peer);
-        let mut events = self.lose_relay(&peer);
-        if !self.sessions.contains_key(&peer) {
-            events.extend(from_libp2p(&peer).map(NetEvent::DialFailed));
-        }
-        events
     }
 
     fn lose_relay(&mut self, peer: &PeerId) -> Vec<NetEvent> {
@@ -349,11 +333,14 @@ impl Net {
 
     fn on_behaviour_event(&mut self, event: BehaviourEvent) -> Vec<NetEvent> {
         match event {
-            BehaviourEvent::Ledger(LedgerEvent::Link(event)) => {
-                self.on_link_event(event).into_iter().collect()
-            }
-            BehaviourEvent::Ledger(LedgerEvent::Fetch(event)) => {
-                self.on_fetch_event(event).into_iter().collect()
+            BehaviourEvent::Link(event) => self.on_link_event(event),
+            BehaviourEvent::Fetch(event) => self.on_fetch_event(event).into_iter().collect(),
+            BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }) => {
+                if !matches!(error, ping::Failure::Unsupported) {
+                    tracing::debug!(%connection, %error, "no answer to pings");
+                    self.swarm.close_connection(connection);
+                }
+                Vec::new()
             }
             BehaviourEvent::Circuits(relay::client::Event::ReservationReqAccepted {
                 relay_peer_id, ..
@@ -367,15 +354,29 @@ impl Net {
                 self.relay_event(&relay_peer_id, true)
             }
             BehaviourEvent::Introducer(event) => self.on_guest(&event).into_iter().collect(),
-            BehaviourEvent::Webrtc(webrtc::Event::Direct { circuits, .. }) => {
-                for circuit in circuits {
-                    self.swarm.close_connection(circuit);
-                }
+            BehaviourEvent::Webrtc(webrtc::Event::Direct { peer, circuits, .. }) => {
+                self.on_direct(&peer, circuits);
                 Vec::new()
             }
-            BehaviourEvent::Rendezvous(rendezvous::client::Event::Discovered { registrations, .. }) => {
+            BehaviourEvent::Rendezvous(rendezvous::client::Event::Discovered {
+                rendezvous_node,
+                registrations,
+                ..
+            }) => {
+                self.relays.on_heard(&rendezvous_node);
                 let records = registrations.into_iter().map(|registration| registration.record);
                 records.filter_map(|record| self.discovered(record.peer_id(), record.addresses())).collect()
+            }
+            BehaviourEvent::Rendezvous(rendezvous::client::Event::DiscoverFailed {
+                rendezvous_node,
+                error,
+                ..
+            }) => {
+                // libp2p says so as well where nothing came back.
+                if error != rendezvous::ErrorCode::Unavailable {
+                    self.relays.on_heard(&rendezvous_node);
+                }
+                Vec::new()
             }
             _ => Vec::new(),
         }
@@ -413,74 +414,4 @@ impl Net {
             .collect();
         (!addresses.is_empty()).then_some(NetEvent::Discovered(from_libp2p(&peer)?, addresses))
     }
-
-    fn on_link_event(&mut self, event: link::Event) -> Option<NetEvent> {
-        match event {
-            link::Event::Up { peer, endpoint } => {
-                self.sessions.insert(peer, Path::of(&endpoint));
-                let introducer = self.dials.take_introducer(&peer);
-                let known_as = self.dials.end(&peer);
-                Some(NetEvent::Up(from_libp2p(&peer)?, peer_info(&endpoint, known_as, introducer)))
-            }
-            link::Event::Down { peer } => {
-                self.sessions.remove(&peer);
-                Some(NetEvent::Down(from_libp2p(&peer)?))
-            }
-            link::Event::Frame { peer, bytes } => Some(NetEvent::Link(from_libp2p(&peer)?, bytes)),
-        }
-    }
-
-    fn on_fetch_event(&mut self, event: request_response::Event<Vec<u8>, Vec<u8>>) -> Option<NetEvent> {
-        use request_response::{Event, Message};
-        match event {
-            Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => {
-                if !self.sessions.contains_key(&peer) {
-                    return None;
-                }
-                let number = self.requests.on_received(peer, request_id, channel);
-                Some(NetEvent::Request(from_libp2p(&peer)?, number, request))
-            }
-            Event::Message { peer, message: Message::Response { request_id, response }, .. } => {
-                let number = self.requests.take_sent(request_id)?;
-                Some(NetEvent::Response(from_libp2p(&peer)?, number, response))
-            }
-            Event::OutboundFailure { peer, request_id, error, .. } => {
-                tracing::debug!(%peer, %error, "request failed");
-                let number = self.requests.take_sent(request_id)?;
-                Some(NetEvent::RequestFailed(from_libp2p(&peer)?, number))
-            }
-            Event::InboundFailure { request_id, .. } => {
-                self.requests.forget_received(request_id);
-                None
-            }
-            Event::ResponseSent { .. } => None,
-        }
-    }
-}
-
-/// The relay that a circuit goes through.
-fn relay_of(endpoint: &ConnectedPoint) -> Option<PeerId> {
-    match endpoint {
-        ConnectedPoint::Dialer { address, .. } => relay_of_circuit(address),
-        ConnectedPoint::Listener { local_addr, .. } => relay_of_circuit(local_addr),
-    }
-}
-
-/// `known_as` is the address that a direct connection was dialled by; its own is good only while there is a circuit.
-fn peer_info(endpoint: &ConnectedPoint, known_as: Option<Multiaddr>, introducer: Option<PeerId>) -> PeerInfo {
-    let path = Path::of(endpoint);
-    let kind = match path {
-        Path::WebRtc => ConnectionKind::Direct,
-        Path::Circuit => ConnectionKind::Relayed,
-        Path::Other => ConnectionKind::Native,
-    };
-    let address = match endpoint {
-        ConnectedPoint::Dialer { .. } if path == Path::WebRtc => known_as,
-        ConnectedPoint::Dialer { address, .. } => Some(address.clone()),
-        // Where an inbound connection came from is not where its peer listens.
-        ConnectedPoint::Listener { .. } => None,
-    };
-    let address = address.and_then(|address| PeerAddress::new(address.to_string()).ok());
-    let introducer = introducer.and_then(|introducer| from_libp2p(&introducer));
-    PeerInfo { kind, outbound: endpoint.is_dialer(), address, introducer }
 }
