@@ -1,7 +1,7 @@
 //! How fast a connection may send into circuits.
 //!
 //! A circuit's own limits bound what it carries in all; opened again and again, circuits could still fill the relay's line.
-//! So each connection has an allowance: it refills by so many bytes a second, up to [`SAVED`] seconds' worth, and whoever
+//! So each connection has an allowance: it refills by so many bytes a second, up to `SAVED` seconds' worth, and whoever
 //! has used it up is read from more slowly. Nothing is lost: the sender waits. Signalling never gets that far.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -13,6 +13,7 @@
 
 mod error;
 mod host;
+mod log;
 mod news;
 mod panic;
 mod pipe;
@@ -22,6 +23,7 @@ mod swarm;
 mod view;
 
 pub use host::Host;
+pub use log::log;
 pub use panic::on_panic;
 pub use proof::{verify_account_proof, verify_block_proof};
 pub use swarm::Swarm;

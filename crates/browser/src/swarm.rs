@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_channel::Sender;
 use serde::{Deserialize, Serialize};
 use tabchain_consensus::ChainSpec;
-use tabchain_net::{ConnectionStats, IceServer, Net, NetCommand, NetConfig, path_stats};
+use tabchain_net::{ConnectionStats, Counts, IceServer, Net, NetCommand, NetConfig, path_stats};
 use tabchain_node::{PeerAddress, PeerId};
 use tsify::Tsify;
 use wasm_bindgen::JsValue;
@@ -59,11 +59,31 @@ pub(crate) struct Path {
     round_trip_time: Option<f64>,
 }
 
+/// What became of attempts to connect, since the swarm was started.
+#[derive(Serialize, Tsify)]
+pub(crate) struct ConnectionCounts {
+    attempts: u32,
+    direct: u32,
+    relayed: u32,
+    failures: DirectFailures,
+}
+
+/// Why direct connections were not made.
+#[derive(Serialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DirectFailures {
+    unreachable: u32,
+    unanswered: u32,
+    no_path: u32,
+    blocked: u32,
+}
+
 /// A running swarm.
 #[wasm_bindgen]
 pub struct Swarm {
     peer_id: String,
     commands: Sender<NetCommand>,
+    counts: Counts,
     ice_servers: Arc<Mutex<Vec<IceServer>>>,
     _pipe: Pipe,
 }
@@ -119,6 +139,18 @@ impl Swarm {
         stats.map_or(JsValue::UNDEFINED, |stats| to_js(&Path::from(stats)))
     }
 
+    /// What became of attempts to connect.
+    #[wasm_bindgen(unchecked_return_type = "ConnectionCounts")]
+    pub fn counts(&self) -> JsValue {
+        to_js(&ConnectionCounts::from(self.counts.get()))
+    }
+
+    /// The machine woke up, or is in another network: what failed before is tried at once.
+    pub fn wake(&self) {
+        // A full queue has enough to wake up with.
+        self.commands.try_send(NetCommand::Wake).ok();
+    }
+
     /// Ends all connections and the swarm.
     pub async fn close(&self) {
         let commands = self.commands.clone();
@@ -138,7 +170,8 @@ impl Swarm {
         let (net, handle) = Net::new(config)?;
         spawn_local(net.run());
         let pipe = Pipe::join(port, handle.commands.clone(), handle.events);
-        Ok(Self { peer_id, commands: handle.commands, ice_servers, _pipe: pipe })
+        let (commands, counts) = (handle.commands, handle.counts);
+        Ok(Self { peer_id, commands, counts, ice_servers, _pipe: pipe })
     }
 }
 
@@ -151,6 +184,18 @@ impl Drop for Seed {
 impl From<Server> for IceServer {
     fn from(server: Server) -> Self {
         Self { urls: server.urls, username: server.username, credential: server.credential }
+    }
+}
+
+impl From<tabchain_net::ConnectionCounts> for ConnectionCounts {
+    fn from(counts: tabchain_net::ConnectionCounts) -> Self {
+        let tabchain_net::DirectFailures { unreachable, unanswered, no_path, blocked } = counts.failures;
+        Self {
+            attempts: counts.attempts,
+            direct: counts.direct,
+            relayed: counts.relayed,
+            failures: DirectFailures { unreachable, unanswered, no_path, blocked },
+        }
     }
 }
 

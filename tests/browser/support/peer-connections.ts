@@ -12,7 +12,25 @@ export interface Path {
 declare global {
   interface Window {
     peerConnections: RTCPeerConnection[];
+    /** Set while no direct connection is possible from this page: see `blockDirect`. */
+    directBlocked: boolean;
   }
+}
+
+/**
+ * Lets no page of this context connect directly, as behind a strict NAT: its connections may use TURN servers only, and there
+ * are none. New connections are free again once the page's `directBlocked` is false.
+ */
+export async function blockDirect(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => {
+    const Original = window.RTCPeerConnection;
+    window.directBlocked = true;
+    window.RTCPeerConnection = class extends Original {
+      constructor(configuration?: RTCConfiguration) {
+        super(window.directBlocked ? { iceTransportPolicy: 'relay' } : configuration);
+      }
+    };
+  });
 }
 
 /** Keeps every RTCPeerConnection that a page of this context makes, so that its own statistics can be read. */

@@ -7,7 +7,15 @@ export const PASSPHRASE = 'correct horse battery';
 
 /** The part of the package's API that tests ask through `window.tabchain`. */
 interface NodeInPage {
-  status(): Promise<{ height: number; tipHash: string; sync: string; peers: number; peerId: string; supply: bigint }>;
+  status(): Promise<{
+    height: number;
+    tipHash: string;
+    sync: string;
+    peers: number;
+    peerId: string;
+    supply: bigint;
+    connections: { attempts: number; direct: number; relayed: number; failures: { noPath: number; unanswered: number } };
+  }>;
   peers(): Promise<{ id: string; kind: string; height: number }[]>;
   getBlockAt(height: number): Promise<{ hash: string; transactions: number; difficulty: number } | null>;
   getAccount(address: string): Promise<{ balance: bigint; nonce: bigint }>;
@@ -99,6 +107,11 @@ export class Tab {
   /** What the browser itself says of this tab's direct connections. */
   paths(): Promise<Path[]> {
     return paths(this.page);
+  }
+
+  /** Waits until this tab's node has peers reached in these ways, and no others. */
+  async hasKinds(kinds: string[]): Promise<void> {
+    await expect.poll(async () => (await this.peers()).map((peer) => peer.kind).sort()).toEqual(kinds);
   }
 
   /** Waits until this tab's node is connected directly to so many others. */

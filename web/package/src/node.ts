@@ -55,7 +55,7 @@ export class Node extends EventTarget implements AsyncDisposable {
       onRole: (role) => node && node.#emit('role', { role }),
       onFatal: (error) => node && node.#onFatal(error),
     };
-    const opening = Session.hold({ network, name, introduction, bootstrap }, holder);
+    const opening = Session.hold({ network, name, introduction, bootstrap, log: options.log }, holder);
     try {
       return (node = new Node(await unlessAborted(opening, signal), holder, network));
     } catch (error) {

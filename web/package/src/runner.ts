@@ -1,6 +1,6 @@
 // Runs the node in this tab: the swarm on the window, the rest in a worker, and both joined by a port.
 
-import { Swarm } from '../wasm/tabchain.js';
+import { log, Swarm } from '../wasm/tabchain.js';
 import type { Bootstrap, Introduction } from './bootstrap.js';
 import { loadCore, onCorePanic } from './core.js';
 import { TabchainError, type Failure } from './error.js';
@@ -9,7 +9,7 @@ import { Progress } from './progress.js';
 import { Relays } from './relays.js';
 import { Caller } from './rpc.js';
 import type { AskOf, Kind, Replies, Service, Told } from './service.js';
-import type { Network, PeerInfo, Status } from './types.js';
+import type { LogLevel, Network, PeerInfo, Status } from './types.js';
 import type { FromWorker, Open } from './worker.js';
 
 export interface RunnerOptions {
@@ -17,6 +17,7 @@ export interface RunnerOptions {
   name: string;
   introduction: Introduction;
   bootstrap: Bootstrap;
+  log: LogLevel | undefined;
 }
 
 /** Who is told what happens. */
@@ -44,11 +45,12 @@ export class Runner implements Service {
   static async start(options: RunnerOptions, listener: Listener): Promise<Runner> {
     const [module, seed] = await Promise.all([loadCore(), identity(options.name)]);
     const { port1, port2 } = new MessageChannel();
-    const { network, name } = options;
+    const { network, name, log: level } = options;
+    if (level) log(level);
     const swarm = new Swarm({ network, identity: seed }, port1);
     const runner = new Runner(options, swarm, listener);
     try {
-      const open: Open = { type: 'open', module, network, name, peerId: swarm.peerId, port: port2 };
+      const open: Open = { type: 'open', module, network, name, peerId: swarm.peerId, port: port2, log: level };
       await runner.#caller.ask(open, [port2]);
     } catch (error) {
       runner.#end();
@@ -68,14 +70,16 @@ export class Runner implements Service {
     const died = (event: ErrorEvent) => this.#crash(event.message || 'the worker could not run');
     this.#worker.addEventListener('error', died, { signal });
     signal.addEventListener('abort', onCorePanic((message) => this.#crash(message)));
-    // After sleep, timers are late: a question makes the node look at the clock, and the relays are looked for at once.
+    // After sleep, timers are late: a question makes the node look at the clock, and who was out of reach is tried at once.
     const rouse = () => {
+      if (document.visibilityState === 'visible') this.#swarm.wake();
       this.#relays.rouse();
       this.#statusSoon();
     };
     window.addEventListener('online', rouse, { signal });
     window.addEventListener('pageshow', rouse, { signal });
     document.addEventListener('visibilitychange', rouse, { signal });
+    document.addEventListener('resume', rouse, { signal });
   }
 
   async ask<K extends Kind>(request: AskOf<K>): Promise<Replies[K]> {
@@ -152,7 +156,11 @@ export class Runner implements Service {
 
   async #addSurroundings(status: Omit<Status, 'role'>): Promise<void> {
     const { usage } = await navigator.storage.estimate().catch(() => ({ usage: undefined }));
-    Object.assign(status, { peerId: this.#swarm.peerId, relays: this.#relays.list });
+    Object.assign(status, {
+      peerId: this.#swarm.peerId,
+      relays: this.#relays.list,
+      connections: this.#swarm.counts(),
+    });
     if (usage !== undefined) status.storageBytes = usage;
   }
 

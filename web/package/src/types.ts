@@ -9,15 +9,22 @@ export interface OpenOptions {
   relays?: string[];
   /** STUN and TURN servers. Default: the relays' own STUN. */
   iceServers?: RTCIceServer[];
+  /** Tells on the console what the network does, for whoever looks for a fault. Default: nothing is told. */
+  log?: LogLevel;
   /** The name under which this browser keeps the ledger and the wallet. Default: `tabchain-${network}`. */
   name?: string;
   /** Stops the opening. */
   signal?: AbortSignal;
 }
 
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
 /** What a node is busy with. `alone`: nobody to talk to, and nobody known to dial. */
 export type SyncState = 'starting' | 'alone' | 'connecting' | 'headers' | 'blocks' | 'synced';
-/** `direct`: WebRTC between two browsers. `relayed`: through a relay. `native`: a socket to a program. */
+/**
+ * `direct`: WebRTC between two browsers. `relayed`: through a relay, within its limits, since no direct connection came
+ * about; it is tried again and again. `native`: a socket to a program.
+ */
 export type ConnectionKind = 'direct' | 'relayed' | 'native';
 /** `attached`: another tab of this browser runs the node, and this one uses it. */
 export type NodeRole = 'node' | 'attached';
@@ -35,6 +42,7 @@ export interface Status {
   sync: SyncState;
   peers: number;
   relays: RelayInfo[];
+  connections: ConnectionCounts;
   /** How many times harder the tip was to find than the easiest block of this chain. */
   difficulty: number;
   /** Hashes a second of all miners, estimated from the last blocks. */
@@ -52,6 +60,26 @@ export interface RelayInfo {
   address: string;
   /** Whether it keeps a place for this node, so that others can reach it. */
   connected: boolean;
+}
+
+/** What became of this node's connections to peers since it was opened. */
+export interface ConnectionCounts {
+  /** Direct connections that it began to make. */
+  attempts: number;
+  /** Peers that were connected directly, whoever began. */
+  direct: number;
+  /** Peers that were connected through a relay, whoever began. */
+  relayed: number;
+  failures: {
+    /** The peer was gone, or its relay was. */
+    unreachable: number;
+    /** The peer did not answer in time. */
+    unanswered: number;
+    /** The browsers found no path between them: most often a strict router or a firewall. */
+    noPath: number;
+    /** This browser refused to take part. */
+    blocked: number;
+  };
 }
 
 export interface PeerInfo {

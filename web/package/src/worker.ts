@@ -1,11 +1,11 @@
 // The dedicated worker: the node over IndexedDB, and the miners.
 
-import { Host, initSync, onPanic, type News } from '../wasm/tabchain.js';
+import { Host, initSync, log, onPanic, type News } from '../wasm/tabchain.js';
 import { TabchainError } from './error.js';
 import { Miner } from './miner.js';
 import { Server, type Endpoint } from './rpc.js';
 import type { Ask } from './service.js';
-import type { MiningStatus } from './types.js';
+import type { LogLevel, MiningStatus } from './types.js';
 
 /** What the window asks of the worker: first to open, then what tabs ask. */
 export type ToWorker = Ask | Open | { type: 'close' };
@@ -18,6 +18,7 @@ export interface Open {
   peerId: string;
   /** Leads to the swarm. */
   port: MessagePort;
+  log: LogLevel | undefined;
 }
 
 /** The node's news, what the miners make of it, and the last words of a panic. */
@@ -59,8 +60,9 @@ async function carryOut(request: ToWorker): Promise<unknown> {
   }
 }
 
-async function open({ module, network, name, peerId, port }: Open): Promise<void> {
+async function open({ module, network, name, peerId, port, log: level }: Open): Promise<void> {
   initSync({ module });
+  if (level) log(level);
   onPanic((message) => tell({ type: 'panic', message }));
   // A failure now is no failure yet: whoever starts mining later hears of it if it is still there.
   miner.prepare().catch(() => undefined);

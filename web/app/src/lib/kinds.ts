@@ -1,12 +1,21 @@
-import type { ConnectionKind } from 'tabchain';
+import type { ConnectionCounts, ConnectionKind } from 'tabchain';
 
 export const KIND_WORDS: Record<ConnectionKind, { label: string; hint: string }> = {
   direct: { label: 'Direct', hint: 'Browser to browser over WebRTC. Nothing in between sees or carries the data.' },
   relayed: {
     label: 'Relayed',
-    hint: 'A direct path has not been found yet, so a relay passes the encrypted data on. The tab keeps trying.',
+    hint:
+      'No direct path to this node was found, so a relay passes the data on. The data is encrypted: the relay can neither ' +
+      'read nor change it. It is slower, and goes on only as far as the relay allows. This tab keeps trying for a direct path.',
   },
   native: { label: 'Native', hint: 'A node that runs as a program, such as a relay that keeps an archive.' },
+};
+
+export const FAILURE_WORDS: Record<keyof ConnectionCounts['failures'], string> = {
+  unreachable: 'The other was gone, or out of reach',
+  unanswered: 'The other did not answer in time',
+  noPath: 'No path between the two networks',
+  blocked: 'This browser did not allow it',
 };
 
 /** How two tabs met, as the ICE candidate of the connection tells. */

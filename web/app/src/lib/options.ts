@@ -1,19 +1,26 @@
-import type { Network, OpenOptions } from 'tabchain';
+import type { LogLevel, Network, OpenOptions } from 'tabchain';
 
 /**
  * What a link to the page may ask for: `?relay=...` (repeatable) where the page is served by something that is no
- * relay, `?network=...`, and `?name=...` for a second, separate node in one profile.
+ * relay, `?network=...`, `?name=...` for a second, separate node in one profile, and `?log=debug` for those who want to see
+ * on the console what the network does.
  */
 export function optionsFrom(query: string): OpenOptions {
   const parameters = new URLSearchParams(query);
   const relays = parameters.getAll('relay').filter((relay) => relay !== '');
   const network = parameters.get('network');
   const name = parameters.get('name');
+  const log = parameters.get('log');
   return {
     ...(relays.length > 0 && { relays }),
     ...(isNetwork(network) && { network }),
+    ...(isLogLevel(log) && { log }),
     ...(name !== null && name !== '' && { name }),
   };
+}
+
+function isLogLevel(text: string | null): text is LogLevel {
+  return text !== null && ['error', 'warn', 'info', 'debug', 'trace'].includes(text);
 }
 
 function isNetwork(text: string | null): text is Network {
