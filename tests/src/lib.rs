@@ -6,7 +6,8 @@
 pub mod door;
 pub mod fuzz;
 
-use tabchain_chain::testing::{Key, spec, units};
+use tabchain_chain::testing::{Key, parameters, spec, units};
+use tabchain_consensus::ChainSpec;
 use tabchain_node::{AccountView, Command, Reply};
 use tabchain_primitives::{
     AccountNonce, Action, Address, Anchor, BlockHash, Height, Transaction, UnsignedTransaction,
@@ -16,6 +17,13 @@ use tabchain_sim::{Place, Sim, World};
 /// A world on the chain for tests.
 pub fn world(seed: u64) -> Sim {
     Sim::new(World::new(spec(), seed))
+}
+
+/// A world whose chain has a block a minute, and adjusts as slowly as the one for people.
+pub fn world_of_minutes(seed: u64) -> Sim {
+    let minutes =
+        tabchain_consensus::Parameters { interval_ms: 60_000, half_life_ms: 1_800_000, ..parameters() };
+    Sim::new(World::new(ChainSpec::new(minutes).expect("these parameters make a chain").into(), seed))
 }
 
 /// The address of the key with this number. Keys 0 to 7 begin with 1,000 TAB each.
@@ -34,6 +42,17 @@ pub fn anchor(from: u64, nonce: u64, fee: u64) -> Box<Transaction> {
     let (key, nonce) = (Key::new(from), AccountNonce::new(nonce));
     let unsigned = UnsignedTransaction::new(key.public(), nonce, Height::MAX, units(fee), action);
     Box::new(key.sign(&spec(), unsigned.expect("within bounds")))
+}
+
+/// Makes a payment on the world's chain through a node.
+///
+/// # Panics
+/// If the node doesn't take it.
+pub fn pay(sim: &mut Sim, through: Place, from: u64, nonce: u64) {
+    let spec = sim.spec().clone();
+    let transfer =
+        tabchain_chain::testing::transfer(&spec, &Key::new(from), nonce, address(1), 1_000 + nonce, 10_000);
+    sim.call(through, Command::SendTransaction(Box::new(transfer))).expect("a good payment");
 }
 
 /// The tip of each place.

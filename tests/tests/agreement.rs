@@ -1,6 +1,9 @@
 //! Nodes that can talk end at one tip, whatever came between them.
 
+use tabchain_chain::testing::spec;
 use tabchain_node::{Command, Event, Reply, TransactionStatus};
+use tabchain_primitives::Encode;
+use tabchain_sim::{Place, Recording, Sim, World};
 use tabchain_tests::{account, address, agree, hash_at, height, payment, tips, world};
 
 #[test]
@@ -179,4 +182,35 @@ fn a_node_that_slept_for_hours_is_back_within_a_minute() {
     sim.open(nodes[3]);
     assert!(sim.run_until(60_000, |sim| height(sim, nodes[3]) + 5 > height(sim, nodes[0])));
     assert!(sim.dismissed(nodes[3]).is_empty());
+}
+
+#[test]
+fn a_recorded_life_can_be_lived_again() {
+    let mut world = World::new(spec(), 18);
+    world.recorded = Some(Place(1));
+    let limits = world.limits;
+    let mut sim = Sim::new(world);
+    let nodes = sim.add_nodes(4);
+    sim.introduce(&nodes);
+    sim.start_mining(nodes[0], address(0));
+    sim.start_mining(nodes[1], address(1));
+    sim.call(nodes[1], Command::SendTransaction(payment(2, 0, 3, 1_000))).expect("a good payment");
+    sim.run_for(60_000);
+    sim.cut_off(&nodes[..1]);
+    sim.run_for(30_000);
+    sim.heal();
+    sim.run_for(60_000);
+
+    let recording = sim.recording().expect("the second node is recorded");
+    assert!(recording.inputs() > 500);
+    let outputs = recording.play(&spec(), limits);
+    assert!(outputs.as_ref().is_ok_and(|outputs| *outputs > 500), "{outputs:?}");
+    let bytes = recording.to_bytes();
+    assert_eq!(Recording::read(&bytes).as_ref(), Ok(&recording));
+
+    // One bit of one message another way, and it is another life.
+    let mut other = bytes;
+    let middle = other.len() / 2;
+    other[middle] ^= 1;
+    assert!(Recording::read(&other).expect("its head is whole").play(&spec(), limits).is_err());
 }

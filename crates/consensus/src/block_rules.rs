@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tabchain_primitives::{
-    Block, BlockHash, HEADER_BYTES, Header, MerkleRoot, TxId, codec::write_varint, merkle,
+    Block, BlockHash, HEADER_BYTES, Header, MerkleRoot, Transaction, TxId, codec::write_varint, merkle,
 };
 
 use crate::{
@@ -121,6 +121,19 @@ impl CheckedBlock {
     pub fn signatures(&self, genesis: &BlockHash) -> SignatureChecks {
         let checks = self.block.transactions.iter().map(|transaction| signature_check(transaction, genesis));
         SignatureChecks(checks.collect())
+    }
+
+    /// Those of its signatures that are not `known` to be valid, and the places of their transactions in the block.
+    pub fn signatures_except(
+        &self,
+        genesis: &BlockHash,
+        known: impl Fn(&TxId, &Transaction) -> bool,
+    ) -> (Vec<usize>, SignatureChecks) {
+        let transactions = self.ids.iter().zip(&self.block.transactions).enumerate();
+        let open = transactions.filter(|(_, (id, transaction))| !known(id, transaction));
+        let (places, checks) =
+            open.map(|(place, (_, transaction))| (place, signature_check(transaction, genesis))).unzip();
+        (places, SignatureChecks(checks))
     }
 
     /// Rule T5: takes the verdict on [`signatures`](Self::signatures).

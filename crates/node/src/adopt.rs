@@ -94,7 +94,7 @@ impl Node {
             return;
         }
         match CheckedBlock::check(&self.config.spec, block) {
-            Ok(checked) => self.verify(Job::Block { checked: Box::new(checked), source }),
+            Ok(checked) => self.verify(Job::Block { checked: Box::new(checked), source, places: Vec::new() }),
             Err(error) => self.refuse_block(&hash, source, &error),
         }
     }

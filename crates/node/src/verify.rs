@@ -23,21 +23,16 @@ pub(crate) enum Job {
     Block {
         checked: Box<CheckedBlock>,
         source: Source,
+        /// The places of the transactions whose signatures are being verified: not of those that were when they came into the
+        /// memory pool.
+        places: Vec<usize>,
     },
     /// Transactions a peer gave.
-    Relayed {
-        checked: Vec<CheckedTransaction>,
-        peer: PeerId,
-    },
+    Relayed { checked: Vec<CheckedTransaction>, peer: PeerId },
     /// Transactions that were pending in an earlier life.
-    Restored {
-        checked: Vec<CheckedTransaction>,
-    },
+    Restored { checked: Vec<CheckedTransaction> },
     /// A transaction of our own side.
-    Own {
-        checked: Box<CheckedTransaction>,
-        command: CommandId,
-    },
+    Own { checked: Box<CheckedTransaction>, command: CommandId },
 }
 
 impl Job {
@@ -52,10 +47,17 @@ impl Job {
 
 impl Node {
     /// Sends signatures out, if there are any.
-    pub(crate) fn verify(&mut self, job: Job) {
+    pub(crate) fn verify(&mut self, mut job: Job) {
         let genesis = self.config.spec.genesis_hash();
-        let checks = match &job {
-            Job::Block { checked, .. } => checked.signatures(&genesis),
+        let checks = match &mut job {
+            Job::Block { checked, places, .. } => {
+                // The pool holds only what was verified. The very same transaction, that is: another signature may be none.
+                let pool = &self.mempool;
+                let (open, checks) =
+                    checked.signatures_except(&genesis, |id, transaction| pool.get(id) == Some(transaction));
+                *places = open;
+                checks
+            }
             Job::Own { checked, .. } => checked.signatures(&genesis),
             Job::Relayed { checked, .. } | Job::Restored { checked } => {
                 SignatureChecks(checked.iter().flat_map(|checked| checked.signatures(&genesis).0).collect())
@@ -102,8 +104,14 @@ impl Node {
 
     fn finish(&mut self, job: Job, verdict: Verdict) {
         match job {
-            Job::Block { checked, source } => {
+            Job::Block { checked, source, places } => {
                 let hash = checked.hash();
+                let verdict = match verdict {
+                    Verdict::Invalid { index } => {
+                        Verdict::Invalid { index: places.get(index).copied().unwrap_or(index) }
+                    }
+                    Verdict::AllValid => verdict,
+                };
                 match checked.verified(verdict) {
                     Ok(block) => self.keep_block(block),
                     Err(error) => self.refuse_block(&hash, source, &error),

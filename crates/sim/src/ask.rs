@@ -1,15 +1,31 @@
 //! Questions to a world and to its nodes.
 
-use tabchain_node::{Command, CommandError, CommandId, Event, Input, PeerId, Reason, Reply, Status};
-use tabchain_primitives::{Address, Timestamp};
+use tabchain_node::{Command, CommandError, CommandId, Event, Input, Limits, PeerId, Reason, Reply, Status};
+use tabchain_primitives::{Address, BlockHash, Timestamp};
 
 use crate::chronicle::Chronicle;
 use crate::disk::Disk;
 use crate::place::Place;
+use crate::recording::{Recorder, Recording};
 use crate::sim::Sim;
 use crate::trace::Trace;
 
 impl Sim {
+    /// The chain that the world is about.
+    pub fn spec(&self) -> &std::sync::Arc<tabchain_consensus::ChainSpec> {
+        &self.world.spec
+    }
+
+    /// How much of everything each node takes on.
+    pub fn limits(&self) -> Limits {
+        self.world.limits
+    }
+
+    /// Where a node stood when it last moved, in this life or an earlier one.
+    pub fn tip(&self, place: Place) -> Option<BlockHash> {
+        self.places[place.0].tip
+    }
+
     /// All places, whoever lives there.
     pub fn places(&self) -> impl Iterator<Item = Place> + use<> {
         (0..self.places.len()).map(Place)
@@ -60,6 +76,12 @@ impl Sim {
         &self.trace
     }
 
+    /// The recording of the last life at the place that is recorded.
+    pub fn recording(&self) -> Option<Recording> {
+        let place = self.world.recorded?;
+        self.places.get(place.0)?.recorder.as_ref().map(Recorder::finish)
+    }
+
     /// What happened so far, in figures.
     pub fn chronicle(&self) -> &Chronicle {
         &self.chronicle
@@ -78,7 +100,9 @@ impl Sim {
     /// # Panics
     /// When there is no answer within a minute.
     pub fn call(&mut self, place: Place, command: Command) -> Result<Reply, CommandError> {
-        let id = self.tell(place, command);
+        let id = CommandId(self.next_command);
+        self.awaited = Some(id);
+        self.tell(place, command);
         let deadline = self.now.saturating_add(60_000);
         loop {
             if let Some(reply) = self.places[place.0].replies.remove(&id) {

@@ -55,6 +55,7 @@ pub struct Chronicle {
     events: u64,
     dials: u64,
     refused_dials: u64,
+    signatures: u64,
 }
 
 impl Purpose {
@@ -133,6 +134,15 @@ impl Chronicle {
     /// How many dials there were, and how many of them came to nothing.
     pub fn dials(&self) -> (u64, u64) {
         (self.dials, self.refused_dials)
+    }
+
+    /// How many signatures were given away to be verified.
+    pub fn signatures(&self) -> u64 {
+        self.signatures
+    }
+
+    pub(crate) fn checked(&mut self, signatures: usize) {
+        self.signatures += signatures as u64;
     }
 
     pub(crate) fn happened(&mut self) {

@@ -1,12 +1,14 @@
 //! A node's disk: rows in ordered maps, and operations that take their time, one after the other.
 //!
-//! What has not finished when the node dies is lost, as with a real store. Memory grows with what is put in.
+//! What has not finished when the node dies is lost, as with a real store; when the power fails, so may be the last commits that
+//! asked for no more than relaxed durability. They are undone newest first, so that history only gets shorter. Memory grows
+//! with what is put in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use tabchain_primitives::Timestamp;
-use tabchain_records::{Batch, Change, Column, Query, Rows, StoreError};
+use tabchain_records::{Batch, Change, Column, Durability, Query, Rows, StoreError};
 
 type Table = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -18,7 +20,13 @@ pub struct Disk {
     /// How many bytes it takes at all; none is no limit.
     quota: Option<usize>,
     written: usize,
+    /// So many commits are remembered with what they replaced.
+    volatile_most: usize,
+    volatile: VecDeque<Vec<Replaced>>,
 }
+
+/// What stood under a key before.
+type Replaced = (Column, Vec<u8>, Option<Vec<u8>>);
 
 impl Disk {
     /// When an operation that takes `millis` and is begun now will be finished.
@@ -45,10 +53,44 @@ impl Disk {
             return Err(StoreError::QuotaExceeded);
         }
         self.written = written;
+        let strict = batch.durability() == Durability::Strict;
+        let mut replaced = Vec::new();
         for change in batch.into_changes() {
-            self.apply(change);
+            self.apply(change, &mut replaced);
+        }
+        if strict || self.volatile_most == 0 {
+            self.volatile.clear();
+        } else {
+            self.volatile.push_back(replaced);
+            if self.volatile.len() > self.volatile_most {
+                self.volatile.pop_front();
+            }
         }
         Ok(())
+    }
+
+    /// How many of the last commits a power cut could undo.
+    pub fn volatile(&self) -> usize {
+        self.volatile.len()
+    }
+
+    /// Undoes the last so many commits, as far as they are volatile.
+    pub fn lose_last(&mut self, commits: usize) {
+        for _ in 0..commits {
+            let Some(replaced) = self.volatile.pop_back() else { return };
+            for (column, key, before) in replaced.into_iter().rev() {
+                let table = &mut self.tables[column.index()];
+                match before {
+                    Some(value) => table.insert(key, value),
+                    None => table.remove(&key),
+                };
+            }
+        }
+        self.volatile.clear();
+    }
+
+    pub(crate) fn set_volatile(&mut self, most: usize) {
+        self.volatile_most = most;
     }
 
     /// Answers a question.
@@ -92,17 +134,63 @@ impl Disk {
         &self.tables[column.index()]
     }
 
-    fn apply(&mut self, change: Change) {
+    /// Makes a change and notes what it replaces.
+    fn apply(&mut self, change: Change, replaced: &mut Vec<Replaced>) {
+        let column = change.column();
+        let table = &mut self.tables[column.index()];
         match change {
-            Change::Put { column, key, value } => {
-                self.tables[column.index()].insert(key, value);
+            Change::Put { key, value, .. } => {
+                let before = table.insert(key.clone(), value);
+                replaced.push((column, key, before));
             }
-            Change::Delete { column, key } => {
-                self.tables[column.index()].remove(&key);
+            Change::Delete { key, .. } => {
+                let before = table.remove(&key);
+                replaced.push((column, key, before));
             }
-            Change::DeleteRange { column, range } => {
-                self.tables[column.index()].retain(|key, _| !range.contains(key));
+            Change::DeleteRange { range, .. } => {
+                let gone = table.extract_if(range, |_, _| true);
+                replaced.extend(gone.map(|(key, value)| (column, key, Some(value))));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(value: u8, durability: Durability) -> Batch {
+        let mut batch = Batch::new(durability);
+        batch.put(Column::Meta, *b"key", vec![value]);
+        batch.put(Column::Index, [value], Vec::new());
+        batch
+    }
+
+    fn value(disk: &Disk) -> Option<Vec<u8>> {
+        disk.load(&Query::get(Column::Meta, *b"key")).into_value()
+    }
+
+    #[test]
+    fn a_power_cut_undoes_the_last_commits_but_none_before_a_strict_one() {
+        let mut disk = Disk::default();
+        disk.set_volatile(2);
+        disk.commit(put(1, Durability::Strict)).expect("there is room");
+        for number in 2..=4 {
+            disk.commit(put(number, Durability::Relaxed)).expect("there is room");
+        }
+        let mut cleared = Batch::default();
+        cleared.clear(Column::Index);
+        disk.commit(cleared).expect("there is room");
+        assert_eq!(disk.rows(Column::Index).count(), 0);
+
+        let mut once = disk.clone();
+        once.lose_last(1);
+        assert_eq!((value(&once), once.rows(Column::Index).count()), (Some(vec![4]), 4));
+        disk.lose_last(9);
+        assert_eq!(value(&disk), Some(vec![3]), "no more than two");
+
+        disk.commit(put(9, Durability::Strict)).expect("there is room");
+        disk.lose_last(9);
+        assert_eq!(value(&disk), Some(vec![9]));
     }
 }

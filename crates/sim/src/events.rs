@@ -11,6 +11,7 @@ use crate::chronicle::Purpose;
 use crate::network::Fate;
 use crate::place::Place;
 use crate::sim::Sim;
+use crate::watch::Watch;
 
 /// A dial that comes to nothing is given up after so long.
 pub(crate) const DIAL_FAILS_MS: u64 = 5_000;
@@ -48,7 +49,14 @@ pub(crate) enum What {
     },
     /// A behaviour acts.
     Act(usize),
+    /// A place leaves or comes back.
+    Turn,
+    /// A place looks who else is there.
+    Look,
 }
+
+/// The life of what happens to a place whoever lives there.
+const EVERY_LIFE: u64 = u64::MAX;
 
 impl Sim {
     /// Does the next thing; false when nothing is left to do.
@@ -56,7 +64,7 @@ impl Sim {
         let Some(Reverse(mut next)) = self.queue.pop() else { return false };
         self.now = self.now.max(next.at);
         let home = &self.places[next.place.0];
-        if home.life != next.life {
+        if next.life != home.life && next.life != EVERY_LIFE {
             return true;
         }
         if home.busy_until > self.now {
@@ -82,8 +90,9 @@ impl Sim {
             }
             What::Up { other, connection, info } => {
                 if self.network.connection(other, place) == Some(connection) {
-                    let id = self.places[other.0].id;
+                    let (id, limit) = (self.places[other.0].id, self.world.limits.peers);
                     self.input(place, Input::PeerUp(id, info));
+                    self.insist(Watch::connected(place, self.network.neighbours(place).len(), limit));
                 }
             }
             What::Deliver { from, connection, bytes, message } => {
@@ -93,6 +102,8 @@ impl Sim {
             }
             What::Say { to, message } => self.utter(place, to, *message),
             What::Act(which) => self.act(place, which),
+            What::Turn => self.turn(place),
+            What::Look => self.look(place),
         }
         true
     }
@@ -100,8 +111,13 @@ impl Sim {
     pub(crate) fn input(&mut self, place: Place, input: Input) {
         let home = &mut self.places[place.0];
         let clock = home.clock(self.now);
+        if let Some(recorder) = &mut home.recorder {
+            recorder.input(clock, &input);
+        }
         if let Some(node) = &mut home.node {
             node.handle(clock, input);
+            let sound = self.watch.input(place, self.now);
+            self.insist(sound);
             self.drain(place);
         }
     }
@@ -110,6 +126,9 @@ impl Sim {
     pub(crate) fn drain(&mut self, place: Place) {
         while let Some(output) = self.places[place.0].node.as_mut().and_then(Node::poll) {
             let bytes = self.trace.note(self.now, place.0, &output);
+            if let Some(recorder) = &mut self.places[place.0].recorder {
+                recorder.output(&output);
+            }
             self.output(place, output, bytes);
         }
     }
@@ -129,10 +148,14 @@ impl Sim {
             Output::Disconnect(peer, reason) => {
                 self.places[place.0].dismissed.push((peer, reason));
                 if let Some(other) = self.place_of(&peer) {
+                    if self.is_watched(place) && self.is_watched(other) {
+                        self.insist(Watch::blamed(place, other, reason));
+                    }
                     self.hang_up(place, other);
                 }
             }
             Output::Commit(id, batch) => {
+                self.watch.written(&batch, &mut self.verdicts);
                 let at = self.places[place.0].disk.begin(self.now, self.world.disk_ms);
                 self.schedule(at, place, What::Commit(id, batch));
             }
@@ -143,6 +166,7 @@ impl Sim {
             Output::Verify(id, checks) => {
                 let cost = (checks.0.len() as u64).saturating_mul(self.world.signature_us);
                 let verdict = self.verdicts.of(&checks);
+                self.chronicle.checked(checks.0.len());
                 let home = &mut self.places[place.0];
                 let now = self.now.millis().saturating_mul(1_000);
                 home.checking_until = home.checking_until.max(now).saturating_add(cost);
@@ -152,7 +176,9 @@ impl Sim {
             Output::Mine(job, template) => self.mine(place, job, template),
             Output::StopMining => self.places[place.0].mining = None,
             Output::Reply(id, reply) => {
-                self.places[place.0].replies.insert(id, reply);
+                if self.awaited == Some(id) {
+                    self.places[place.0].replies.insert(id, reply);
+                }
             }
             Output::Event(event) => self.told(place, event),
             Output::WakeAt(at) => {
@@ -167,8 +193,13 @@ impl Sim {
 
     /// A node told something of itself.
     fn told(&mut self, place: Place, event: Event) {
-        if let Event::Head { adopted, reverted, .. } = &event {
+        if let Event::Head { hash, adopted, reverted, .. } = &event {
+            self.places[place.0].tip = Some(*hash);
             let transactions = self.chronicle.moved(place, self.now, adopted, reverted);
+            if self.is_watched(place) {
+                let sound = self.watch.moved(place, self.places[place.0].life, adopted, self.now);
+                self.insist(sound);
+            }
             let busy_ms = transactions * self.world.transaction_us / 1_000;
             self.places[place.0].busy_until = self.now.saturating_add(busy_ms);
         }
@@ -287,7 +318,14 @@ impl Sim {
     }
 
     pub(crate) fn schedule(&mut self, at: Timestamp, place: Place, what: What) {
-        let life = self.places[place.0].life;
+        self.schedule_in(self.places[place.0].life, at, place, what);
+    }
+
+    pub(crate) fn schedule_for_ever(&mut self, at: Timestamp, place: Place, what: What) {
+        self.schedule_in(EVERY_LIFE, at, place, what);
+    }
+
+    fn schedule_in(&mut self, life: u64, at: Timestamp, place: Place, what: What) {
         self.scheduled += 1;
         self.queue.push(Reverse(Scheduled { at, order: self.scheduled, place, life, what }));
     }

@@ -15,25 +15,34 @@
 //! assert!(sim.status(bob).height.value() > 0);
 //! ```
 
+pub mod adversary;
 mod ask;
 mod behaviour;
 mod chronicle;
+mod churn;
 mod disk;
 mod events;
+mod judge;
 mod link;
 mod mining;
 mod network;
 mod place;
+mod recording;
+mod rendezvous;
 mod sim;
 mod trace;
 mod verdicts;
+mod watch;
 mod world;
 
 pub use behaviour::{Behaviour, Scene, Tongue};
 pub use chronicle::{Birth, Chronicle, Purpose};
+pub use churn::{Churn, Span};
 pub use disk::Disk;
 pub use link::{Access, Latency, Link, MAX_LOSSES, Nat};
 pub use place::Place;
+pub use recording::{Recording, ReplayError};
+pub use rendezvous::Rendezvous;
 pub use sim::Sim;
 pub use trace::Trace;
 pub use world::World;

@@ -31,7 +31,9 @@ impl Sim {
             nonce = nonce.wrapping_add(1);
         }
         self.places[place.0].mining = None;
-        self.chronicle.found(&header.with_nonce(nonce), place, self.now);
+        let header = header.with_nonce(nonce);
+        self.chronicle.found(&header, place, self.now);
+        self.watch.found(header);
         self.input(place, Input::Mined(job, nonce));
     }
 }

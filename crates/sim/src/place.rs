@@ -7,10 +7,13 @@ use tabchain_consensus::ChainSpec;
 use tabchain_node::{
     CommandError, CommandId, Event, JobId, Node, PeerAddress, PeerId, Reason, Reply, Template,
 };
-use tabchain_primitives::Timestamp;
+use tabchain_primitives::{Address, BlockHash, Timestamp};
 
 use crate::behaviour::Behaviour;
+use crate::churn::Churn;
 use crate::disk::Disk;
+use crate::recording::Recorder;
+use crate::rendezvous::Rendezvous;
 
 /// Where a node lives. A place keeps its disk and its peer id when the node in it dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +42,14 @@ pub(crate) struct Home {
     pub(crate) events: Vec<Event>,
     pub(crate) replies: BTreeMap<CommandId, Result<Reply, CommandError>>,
     pub(crate) dismissed: Vec<(PeerId, Reason)>,
+    /// Where the node stood when it last moved.
+    pub(crate) tip: Option<BlockHash>,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) churn: Option<Churn>,
+    /// Where it looks for others.
+    pub(crate) lists: Vec<Rendezvous>,
+    /// For whom it mines whenever it is open.
+    pub(crate) mines_for: Option<Address>,
 }
 
 impl Place {
@@ -72,6 +83,11 @@ impl Home {
             events: Vec::new(),
             replies: BTreeMap::new(),
             dismissed: Vec::new(),
+            tip: None,
+            recorder: None,
+            churn: None,
+            lists: Vec::new(),
+            mines_for: None,
         }
     }
 

@@ -5,8 +5,8 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use tabchain_consensus::ChainSpec;
-use tabchain_node::{Config, ConnectionKind, Input, Node, PeerId, PeerInfo};
-use tabchain_primitives::Timestamp;
+use tabchain_node::{Command, CommandId, Config, ConnectionKind, Input, Node, PeerId, PeerInfo};
+use tabchain_primitives::{Address, Timestamp};
 use tabchain_sync::Rng;
 
 use crate::behaviour::{Behaviour, Tongue};
@@ -15,8 +15,11 @@ use crate::events::{DIAL_FAILS_MS, Scheduled, What};
 use crate::link::Access;
 use crate::network::Network;
 use crate::place::{Home, Place};
+use crate::recording::Recorder;
+use crate::rendezvous::List;
 use crate::trace::Trace;
 use crate::verdicts::Verdicts;
+use crate::watch::Watch;
 use crate::world::World;
 
 /// One way for the offer, one for the answer, and two to agree on keys: so many ways a dial takes.
@@ -36,6 +39,10 @@ pub struct Sim {
     pub(crate) verdicts: Verdicts,
     pub(crate) chronicle: Chronicle,
     pub(crate) next_command: u64,
+    /// The command whose reply somebody waits for.
+    pub(crate) awaited: Option<CommandId>,
+    pub(crate) lists: Vec<List>,
+    pub(crate) watch: Watch,
 }
 
 impl Sim {
@@ -45,6 +52,7 @@ impl Sim {
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&world.seed.to_le_bytes());
         Self {
+            watch: Watch::new(&world.spec),
             world,
             now: start,
             queue: BinaryHeap::new(),
@@ -57,6 +65,8 @@ impl Sim {
             verdicts: Verdicts::default(),
             chronicle: Chronicle::default(),
             next_command: 0,
+            awaited: None,
+            lists: Vec::new(),
         }
     }
 
@@ -72,6 +82,7 @@ impl Sim {
         self.network.add(self.world.access, spot);
         self.residents.insert(place.peer_id(), place);
         self.places.push(Home::new(place, spec, self.world.hash_rate));
+        self.places[place.0].disk.set_volatile(self.world.volatile_commits);
         self.open(place);
         place
     }
@@ -92,12 +103,17 @@ impl Sim {
         let mut config = Config::new(Arc::clone(&home.spec), bytes);
         config.identity = Some(home.id);
         config.limits = self.world.limits;
+        home.recorder = (self.world.recorded == Some(place)).then(|| Recorder::new(bytes, config.identity));
         home.node = Some(Node::open(config));
         let paces: Vec<_> = home.behaviours.iter().map(|behaviour| behaviour.pace_ms()).collect();
         for (which, every) in paces.into_iter().enumerate() {
             self.pace(place, which, every);
         }
         self.drain(place);
+        self.look_soon(place);
+        if let Some(to) = self.places[place.0].mines_for {
+            self.tell(place, Command::StartMining { to });
+        }
     }
 
     /// The node dies at once: what its disk had not finished is lost, its peers see the connections close.
@@ -148,8 +164,8 @@ impl Sim {
     pub(crate) fn dial(&mut self, from: Place, peer: PeerId) {
         match self.place_of(&peer) {
             Some(to) if self.network.connection(from, to).is_some() => {}
-            Some(to) => self.open_connection(from, to, DIAL_WAYS),
-            None => {
+            Some(to) if self.can_signal(from, to) => self.open_connection(from, to, DIAL_WAYS),
+            _ => {
                 self.chronicle.dialled(false);
                 self.after(from, DIAL_FAILS_MS, Input::PeerDown(peer));
             }
@@ -157,7 +173,7 @@ impl Sim {
     }
 
     fn open_connection(&mut self, from: Place, to: Place, ways: u64) {
-        let answers = self.places[to.0].node.is_some() && self.network.meets(from, to);
+        let answers = self.is_open(to) && self.network.meets(from, to);
         let connection = answers.then(|| self.network.open(from, to)).flatten();
         self.chronicle.dialled(connection.is_some());
         let Some(connection) = connection else {
@@ -224,6 +240,12 @@ impl Sim {
         self.places[place.0].behaviours.is_empty()
     }
 
+    /// Lets a node mine for an address whenever it is open.
+    pub fn make_miner(&mut self, place: Place, to: Address) {
+        self.places[place.0].mines_for = Some(to);
+        self.tell(place, Command::StartMining { to });
+    }
+
     /// Sets a node's clock ahead.
     pub fn set_clock_ahead(&mut self, place: Place, millis: i64) {
         self.places[place.0].ahead_ms = millis;
@@ -263,6 +285,19 @@ impl Sim {
             self.run_for(1_000);
         }
         true
+    }
+
+    /// Whether the rules that are watched hold for this place: it follows the world's chain, as the protocol says.
+    pub(crate) fn is_watched(&self, place: Place) -> bool {
+        self.is_honest(place) && Arc::ptr_eq(&self.places[place.0].spec, &self.world.spec)
+    }
+
+    /// Stops the world if something is not as it must be.
+    pub(crate) fn insist(&self, sound: Result<(), String>) {
+        if let Err(why) = sound {
+            let (start, seed) = (self.world.spec.genesis_header().time(), self.world.seed);
+            panic!("{} ms after the genesis, in the world of seed {seed}: {why}", self.now.since(start));
+        }
     }
 
     fn pace(&mut self, place: Place, which: usize, every: Option<u64>) {

@@ -6,6 +6,7 @@ use tabchain_consensus::ChainSpec;
 use tabchain_node::Limits;
 
 use crate::link::{Access, Link};
+use crate::place::Place;
 
 /// What a simulated world is made of.
 #[derive(Clone, Debug)]
@@ -22,12 +23,16 @@ pub struct World {
     pub limits: Limits,
     /// How long a store takes for one operation, in milliseconds.
     pub disk_ms: u64,
+    /// So many of the last commits a power cut may undo at most, as far as they asked for no more than relaxed durability.
+    pub volatile_commits: usize,
     /// How long a signature takes to check, in microseconds. A place checks one after the other.
     pub signature_us: u64,
     /// How long a transaction takes to be connected with its block, in microseconds. Meanwhile the node hears nothing.
     pub transaction_us: u64,
     /// Hashes a second of each miner.
     pub hash_rate: f64,
+    /// The place of which a recording is made, of the last life there.
+    pub recorded: Option<Place>,
     /// Whether the events that nodes tell are kept, for [`Sim::events`](crate::Sim::events). In a large world they fill memory.
     pub keeps_events: bool,
 }
@@ -46,9 +51,11 @@ impl World {
             access: Access::default(),
             limits: Limits::default(),
             disk_ms: 2,
+            volatile_commits: 8,
             signature_us: 100,
             transaction_us: 20,
             hash_rate,
+            recorded: None,
             keeps_events: true,
         }
     }

@@ -11,6 +11,7 @@ mod page;
 mod process;
 mod progress;
 mod relay;
+mod sim;
 mod stamp;
 mod test;
 mod toolchain;
@@ -44,6 +45,9 @@ enum Command {
     Ledger(ledger::LedgerArgs),
     /// Measure how fast the ledger is, natively and in headless Chromium
     Bench(bench::BenchArgs),
+    /// Simulate large networks of real nodes: print figures, draw a page, record a run and play it back
+    #[command(disable_help_flag = true)]
+    Sim(sim::SimArgs),
     /// Write the golden vectors under tests/vectors anew; what changed shows in the diff
     Vectors,
     /// Make sure that this machine can compile for wasm32-unknown-unknown
@@ -73,6 +77,7 @@ fn perform(command: Command) -> Result<ExitCode> {
         Command::Run(args) => return relay::run(&workspace, &args),
         Command::Test(args) => return Ok(test::run(&workspace, &args)),
         Command::Ledger(args) => return ledger::run(&workspace, &args),
+        Command::Sim(args) => return sim::run(&workspace, &args),
         Command::Bench(args) => bench::measure(&workspace, &args)?,
         Command::Vectors => vectors::write(&workspace)?,
         Command::Toolchain => toolchain::ensure(&workspace)?,

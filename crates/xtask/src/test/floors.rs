@@ -50,6 +50,7 @@ const HOUSE: &[Room] = &[
     room("tabchain-tests", 6),
     room("tabchain-bench", 6),
     room("tabchain-measure", 6),
+    room("tabchain-scale", 6),
     room("tabchain-ledger", 6),
     room("xtask", 6),
 ];

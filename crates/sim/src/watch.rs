@@ -1,0 +1,125 @@
+//! What must be true at every moment, checked while the world runs. When it is not, the world stops with words.
+//!
+//! - An honest node adopts only blocks that the [`Judge`] finds good, and supply is conserved along them.
+//! - The work of an honest node's tip only rises, as long as it lives.
+//! - No honest node sends another one away for misbehaviour.
+//! - No node has more connections than its limit, but for those just being refused.
+//! - No node keeps itself busy without time passing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use tabchain_consensus::ChainSpec;
+use tabchain_node::Reason;
+use tabchain_primitives::{BlockHash, Header, Timestamp, Work};
+use tabchain_records::{Batch, Change, Column};
+
+use crate::judge::Judge;
+use crate::place::Place;
+use crate::verdicts::Verdicts;
+
+/// A block is written down by somebody within this time after somebody adopted it.
+const PATIENCE_MS: u64 = 60_000;
+/// So many inputs may come to one node in one millisecond.
+const MAX_INPUTS: u32 = 20_000;
+/// So many connections may be open beyond the limit, until they are refused.
+const MAX_REFUSED: usize = 64;
+
+/// Watches the nodes of one chain.
+pub(crate) struct Watch {
+    judge: Judge,
+    headers: HashMap<BlockHash, Header>,
+    /// Adopted, and not judged yet: by whom, and when.
+    open: BTreeMap<BlockHash, (Place, Timestamp)>,
+    best: HashMap<Place, (u64, Work)>,
+    inputs: HashMap<Place, (Timestamp, u32)>,
+}
+
+impl Watch {
+    pub(crate) fn new(spec: &Arc<ChainSpec>) -> Self {
+        Self {
+            judge: Judge::new(spec),
+            headers: HashMap::new(),
+            open: BTreeMap::new(),
+            best: HashMap::new(),
+            inputs: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn found(&mut self, header: Header) {
+        self.headers.insert(header.hash(), header);
+    }
+
+    /// Some node writes: blocks that nobody wrote before are judged.
+    pub(crate) fn written(&mut self, batch: &Batch, verdicts: &mut Verdicts) {
+        for change in batch.changes() {
+            if let Change::Put { column: Column::Bodies, key, value } = change
+                && let Ok(hash) = <[u8; 32]>::try_from(key.as_slice())
+            {
+                let hash = BlockHash::from_bytes(hash);
+                if let Some(header) = self.headers.get(&hash)
+                    && !self.judge.knows(&hash)
+                {
+                    self.judge.take(*header, value, verdicts);
+                    self.open.remove(&hash);
+                }
+            }
+        }
+    }
+
+    /// An honest node's tip moved, in this life of it.
+    pub(crate) fn moved(
+        &mut self,
+        place: Place,
+        life: u64,
+        adopted: &[BlockHash],
+        now: Timestamp,
+    ) -> Result<(), String> {
+        if let Some((hash, (by, since))) = self.open.iter().find(|(_, (_, at))| now.since(*at) > PATIENCE_MS)
+        {
+            return Err(format!("{by:?} adopted block {hash} at {since}, and nobody has it on disk"));
+        }
+        for hash in adopted {
+            if !self.judge.knows(hash) {
+                self.open.entry(*hash).or_insert((place, now));
+            } else if self.judge.work(hash).is_none() {
+                return Err(format!("{place:?} adopted block {hash}, which breaks a rule"));
+            }
+        }
+        let Some(work) = adopted.last().and_then(|tip| self.judge.work(tip)) else { return Ok(()) };
+        match self.best.insert(place, (life, work)) {
+            Some((before, more)) if before == life && more > work => {
+                Err(format!("{place:?} went over to a chain with less work"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Something comes to a node.
+    pub(crate) fn input(&mut self, place: Place, now: Timestamp) -> Result<(), String> {
+        let (since, count) = self.inputs.entry(place).or_insert((now, 0));
+        if *since != now {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        if *count > MAX_INPUTS {
+            return Err(format!("{place:?} keeps itself busy without time passing"));
+        }
+        Ok(())
+    }
+
+    /// One honest node sends another one away.
+    pub(crate) fn blamed(by: Place, whom: Place, reason: Reason) -> Result<(), String> {
+        if reason == Reason::Misbehaviour {
+            return Err(format!("{by:?} sent {whom:?} away for misbehaviour, and both are honest"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn connected(place: Place, connections: usize, limit: usize) -> Result<(), String> {
+        if connections > limit + MAX_REFUSED {
+            return Err(format!("{place:?} has {connections} connections"));
+        }
+        Ok(())
+    }
+}
