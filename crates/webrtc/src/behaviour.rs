@@ -24,6 +24,7 @@ use crate::{
     Config, Error, Path,
     address::webrtc_address_beside,
     handler::{Handler, Reply},
+    metrics::{Counters, Metrics},
     transport::{Incoming, Request},
 };
 
@@ -66,6 +67,7 @@ pub struct Behaviour {
     /// Requests that wait for a circuit, with the dial that should bring it.
     waiting: HashMap<PeerId, Vec<(ConnectionId, Reply)>>,
     actions: VecDeque<Action>,
+    counters: Counters,
 }
 
 /// A direct connection.
@@ -81,6 +83,7 @@ impl Behaviour {
         config: &Config,
         requests: mpsc::Receiver<Request>,
         incoming: mpsc::Sender<Incoming>,
+        counters: Counters,
     ) -> Self {
         Self {
             local: config.local_peer,
@@ -91,7 +94,13 @@ impl Behaviour {
             direct: HashMap::new(),
             waiting: HashMap::new(),
             actions: VecDeque::new(),
+            counters,
         }
+    }
+
+    /// What the transport and its connections have done so far, and why attempts failed.
+    pub fn metrics(&self) -> Metrics {
+        self.counters.snapshot()
     }
 
     /// The direct connections to a peer; after a moment there is at most one.

@@ -61,7 +61,7 @@ impl Error {
 }
 
 /// Where a negotiation stood when its time was over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// Opening a signalling stream over a relayed connection.
     Signaling,
@@ -69,6 +69,17 @@ pub enum Stage {
     Description,
     /// Looking for a working pair of candidates.
     Connectivity,
+}
+
+impl Stage {
+    /// A short name, fit for a log's field.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signaling => "signaling",
+            Self::Description => "description",
+            Self::Connectivity => "ice",
+        }
+    }
 }
 
 impl fmt::Display for Stage {
@@ -149,7 +160,7 @@ pub enum WireError {
 }
 
 /// Why an established connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum ConnectionError {
     /// The browser says that the connection failed: no answer on any path.
     #[error("the browser lost the connection")]

@@ -52,6 +52,7 @@ mod config;
 mod error;
 mod handler;
 mod imp;
+mod metrics;
 mod negotiations;
 mod stats;
 #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "streams exist in a browser only"))]
@@ -65,6 +66,7 @@ pub use behaviour::{Behaviour, Event};
 pub use config::{Config, IceServer};
 pub use error::{ConnectionError, Error, SignalingError, Stage, WireError};
 pub use imp::{Connection, Stream};
+pub use metrics::{Attempts, Metrics, Reason};
 pub use stats::{ConnectionStats, stats};
 pub use transport::Transport;
 
@@ -78,6 +80,7 @@ pub const SIGNALING_PROTOCOL: libp2p_swarm::StreamProtocol =
 pub fn new(config: Config) -> (Transport, Behaviour) {
     let (to_behaviour, requests) = futures::channel::mpsc::channel(transport::REQUESTS);
     let (to_transport, incoming) = futures::channel::mpsc::channel(transport::INCOMING);
-    let behaviour = Behaviour::new(&config, requests, to_transport);
-    (Transport::new(config, to_behaviour, incoming), behaviour)
+    let counters = metrics::Counters::default();
+    let behaviour = Behaviour::new(&config, requests, to_transport, counters.clone());
+    (Transport::new(config, to_behaviour, incoming, counters), behaviour)
 }

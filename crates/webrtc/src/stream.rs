@@ -88,6 +88,11 @@ impl StreamState {
             && matches!(self.write, Write::Finished { .. } | Write::Reset)
     }
 
+    /// Whether both halves have ended, and neither by a reset.
+    pub(crate) fn ended_in_order(self) -> bool {
+        self.read == Read::Finished && matches!(self.write, Write::Finished { .. })
+    }
+
     /// A flag has come; returns the one to answer with.
     #[must_use = "the answer is to be sent"]
     pub(crate) fn on_flag(&mut self, flag: Flag) -> Option<Flag> {

@@ -28,7 +28,8 @@ use crate::{
     address::{Target, address_of, listen_address},
     handler::Reply,
     imp,
-    negotiations::{Negotiations, Ticket},
+    metrics::{Counters, Direction},
+    negotiations::{Negotiations, Side, Ticket},
 };
 
 /// How many requests may wait for the behaviour.
@@ -64,6 +65,7 @@ pub struct Transport {
     listener: Option<ListenerId>,
     events: VecDeque<TransportEvent<Upgrade, Error>>,
     waker: Option<Waker>,
+    counters: Counters,
 }
 
 impl Transport {
@@ -71,6 +73,7 @@ impl Transport {
         config: Config,
         requests: mpsc::Sender<Request>,
         incoming: mpsc::Receiver<Incoming>,
+        counters: Counters,
     ) -> Self {
         Self {
             negotiations: Negotiations::new(config.local_peer, config.max_negotiations),
@@ -80,6 +83,7 @@ impl Transport {
             listener: None,
             events: VecDeque::new(),
             waker: None,
+            counters,
         }
     }
 
@@ -94,11 +98,10 @@ impl Transport {
         let Incoming { peer, stream } = incoming;
         // Taken now and not when first polled, so that a dial that starts in between knows of it.
         let ticket = self.negotiations.inbound(peer);
-        let config = self.config.clone();
+        let (config, counters) = (self.config.clone(), self.counters.clone());
         let upgrade = async move {
-            let ticket = ticket?;
-            let connection = run(ticket, imp::accept(stream, peer, &config)).await?;
-            Ok((peer, connection))
+            let attempt = async { run(ticket?, imp::accept(stream, peer, &config, &counters)).await };
+            Ok((peer, counters.attempt(Direction::Inbound, attempt).await?))
         };
         TransportEvent::Incoming {
             listener_id,
@@ -142,16 +145,22 @@ impl libp2p_core::Transport for Transport {
         let Some(Target { peer, circuit }) = target else {
             return Err(TransportError::MultiaddrNotSupported(address));
         };
-        let (config, requests, negotiations) =
-            (self.config.clone(), self.requests.clone(), self.negotiations.clone());
+        let (config, counters) = (self.config.clone(), self.counters.clone());
+        let (requests, negotiations) = (self.requests.clone(), self.negotiations.clone());
         let dial = async move {
-            let ticket = negotiations.outbound(peer).await?;
-            let connection = run(ticket, async {
-                let opening = open_signaling(requests, peer, circuit);
-                let stream = within(config.dial_timeout, opening, Stage::Signaling).await??;
-                imp::dial(stream, peer, &config).await
-            });
-            Ok((peer, connection.await?))
+            let attempt = async {
+                let ticket = negotiations.outbound(peer).await?;
+                let opening = async {
+                    let opened = open_signaling(requests, peer, circuit);
+                    within(config.dial_timeout, opened, Stage::Signaling).await?
+                };
+                run(ticket, async {
+                    let stream = staged(Stage::Signaling, opening).await?;
+                    imp::dial(stream, peer, &config, &counters).await
+                })
+                .await
+            };
+            Ok((peer, counters.attempt(Direction::Outbound, attempt).await?))
         };
         Ok(dial.boxed())
     }
@@ -179,12 +188,30 @@ pub(crate) async fn within<F: Future>(limit: Duration, future: F, stage: Stage) 
     }
 }
 
+/// Runs one stage in a span of its own, which says how it ended.
+pub(crate) async fn staged<T>(
+    stage: Stage,
+    step: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let span = tracing::debug_span!("stage", name = stage.name(), outcome = tracing::field::Empty);
+    let result = step.instrument(span.clone()).await;
+    match &result {
+        Ok(_) => span.record("outcome", "done"),
+        Err(error) => span.record("outcome", tracing::field::display(error)),
+    };
+    result
+}
+
 /// Runs a negotiation until it is over or has to give way. All that is logged on the way is in one span, which says with whom.
 async fn run(
     mut ticket: Ticket,
     negotiation: impl Future<Output = Result<Connection, Error>>,
 ) -> Result<Connection, Error> {
-    let span = tracing::debug_span!("webrtc", peer = %ticket.peer, side = ?ticket.side);
+    let side = match ticket.side {
+        Side::Outbound => "outbound",
+        Side::Inbound(_) => "inbound",
+    };
+    let span = tracing::debug_span!("webrtc", peer = %ticket.peer, side, outcome = tracing::field::Empty);
     let attempt = async {
         let start = Instant::now();
         let result = match select(Box::pin(negotiation), &mut ticket.ended).await {
@@ -192,9 +219,14 @@ async fn run(
             Either::Right((reason, _)) => Err(reason.unwrap_or(Error::Superseded)),
         };
         let elapsed = start.elapsed();
+        let span = tracing::Span::current();
         match &result {
-            Ok(_) => tracing::debug!(?elapsed, "directly connected"),
+            Ok(_) => {
+                span.record("outcome", "connected");
+                tracing::debug!(?elapsed, "directly connected");
+            }
             Err(error) => {
+                span.record("outcome", tracing::field::display(error));
                 tracing::debug!(%error, benign = error.is_benign(), ?elapsed, "no direct connection");
             }
         }

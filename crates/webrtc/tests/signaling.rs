@@ -2,7 +2,7 @@
 //! circuit, by whatever address was dialled.
 #![cfg(not(target_arch = "wasm32"))]
 
-use std::{error::Error as _, time::Duration};
+use std::{collections::BTreeMap, error::Error as _, time::Duration};
 
 use futures::{StreamExt, future::join};
 use libp2p::{
@@ -14,7 +14,7 @@ use libp2p::{
     swarm::{Config as SwarmConfig, NetworkBehaviour, SwarmEvent},
     yamux,
 };
-use libp2p_webrtc_browser::{self as webrtc, Error, Path};
+use libp2p_webrtc_browser::{self as webrtc, Error, Metrics, Path, Reason};
 
 #[derive(NetworkBehaviour)]
 struct Behaviour {
@@ -115,6 +115,14 @@ async fn an_attempt_reaches_the_browsers_part_on_both_sides() {
     let (of_a, of_b) = join(failure(&mut a), failure(&mut b)).await;
     assert!(of_a.contains(&unsupported), "{of_a}");
     assert!(of_b.contains(&unsupported), "{of_b}");
+
+    for node in [&a, &b] {
+        let Metrics { outbound, inbound, .. } = node.behaviour().webrtc.metrics();
+        for attempts in [outbound, inbound] {
+            assert_eq!((attempts.started, attempts.connected), (1, 0));
+            assert_eq!(attempts.failed, BTreeMap::from([(Reason::Unsupported, 1)]));
+        }
+    }
 }
 
 #[tokio::test]
@@ -131,6 +139,8 @@ async fn a_peer_without_a_path_is_named() {
     let first = failure(&mut a).await;
     let second = failure(&mut a).await;
     assert!([first, second].iter().any(|text| text.contains("could not dial the circuit")));
+    let failed = BTreeMap::from([(Reason::NoSignalingPath, 1), (Reason::CircuitDial, 1)]);
+    assert_eq!(a.behaviour().webrtc.metrics().outbound.failed, failed);
 }
 
 #[tokio::test]

@@ -87,6 +87,11 @@ impl Node {
         self.tab.echo(peer.parse()?, size, 1 << 20).await.map_err(|error| JsError::new(&error))
     }
 
+    /// The same, and compares the SHA-256 of what the peer received with that of what was sent; returns it.
+    pub async fn echo_sum(&self, peer: &str, size: usize) -> Result<String, JsError> {
+        self.tab.echo_sum(peer.parse()?, size, 1 << 20).await.map_err(|error| JsError::new(&error))
+    }
+
     /// Echoes on many streams at once; returns how many, or why some failed.
     pub async fn echo_parallel(&self, peer: &str, streams: usize, size: usize) -> Result<usize, JsError> {
         let peer: PeerId = peer.parse()?;
@@ -118,6 +123,33 @@ impl Node {
                 stats.bytes_sent, stats.bytes_received, stats.channels_opened, stats.channels_closed,
             )
         }))
+    }
+
+    /// What its transport counts, as JSON: failures by reason, streams, bytes.
+    pub fn metrics(&self) -> String {
+        let webrtc::Metrics { outbound, inbound, ended, streams_opened, streams_accepted, .. } =
+            self.tab.metrics();
+        let webrtc::Metrics { streams_closed, streams_reset, bytes_received, bytes_sent, .. } =
+            self.tab.metrics();
+        let failed = |attempts: webrtc::Attempts| {
+            let each =
+                attempts.failed.into_iter().map(|(reason, count)| format!(r#""{}":{count}"#, reason.name()));
+            let each = each.collect::<Vec<_>>().join(",");
+            format!(
+                r#"{{"started":{},"connected":{},"failed":{{{each}}}}}"#,
+                attempts.started, attempts.connected
+            )
+        };
+        let ended = ended
+            .into_iter()
+            .map(|(cause, count)| format!(r#""{cause:?}":{count}"#))
+            .collect::<Vec<_>>()
+            .join(",");
+        format!(
+            r#"{{"outbound":{},"inbound":{},"ended":{{{ended}}},"opened":{streams_opened},"accepted":{streams_accepted},"closed":{streams_closed},"reset":{streams_reset},"sent":{bytes_sent},"received":{bytes_received}}}"#,
+            failed(outbound),
+            failed(inbound),
+        )
     }
 
     /// Ends the node.

@@ -24,10 +24,14 @@ use libp2p::{
     yamux,
 };
 use libp2p_webrtc_browser::{self as webrtc, Path};
+use sha2::{Digest, Sha256};
 use wasm_bindgen_futures::spawn_local;
 
 /// Sends back what it receives, until the other side has ended its half.
 pub(crate) const ECHO: StreamProtocol = StreamProtocol::new("/echo/1");
+
+/// Sends back what it receives, and after the other side has ended its half, the SHA-256 of it all.
+const ECHO_SUM: StreamProtocol = StreamProtocol::new("/echo-sum/1");
 
 /// Reads to the end and answers how many bytes came, as eight bytes, lowest first.
 const COUNT: StreamProtocol = StreamProtocol::new("/count/1");
@@ -130,6 +134,7 @@ impl Tab {
         let tab = Self { peer, control, shared };
         spawn_local(tab.clone().run());
         spawn_local(tab.clone().serve_echo());
+        spawn_local(tab.clone().serve_echo_sum());
         spawn_local(tab.clone().serve_count());
         tab
     }
@@ -178,6 +183,11 @@ impl Tab {
         self.shared.failures.borrow().iter().map(|(_, text)| text.clone()).collect()
     }
 
+    /// What its transport counts.
+    pub(crate) fn metrics(&self) -> webrtc::Metrics {
+        self.with_swarm(|swarm| swarm.behaviour().webrtc.metrics())
+    }
+
     /// How many pings were answered.
     pub(crate) fn pings(&self) -> u32 {
         self.shared.pings.get()
@@ -200,8 +210,32 @@ impl Tab {
 
     /// Sends `size` bytes through the peer's echo and compares what comes back. `window` bytes are under way at most.
     pub(crate) async fn echo(&self, peer: PeerId, size: usize, window: usize) -> Result<(), String> {
-        let (mut reader, mut writer) = self.open(peer).await.split();
-        let returned = Cell::new(0);
+        let (rest, _) = self.round_trip(peer, ECHO, size, window).await?;
+        if rest.is_empty() { Ok(()) } else { Err(format!("{} bytes too many", rest.len())) }
+    }
+
+    /// The same, and compares the checksum of what the peer received with that of what was sent; returns it.
+    pub(crate) async fn echo_sum(&self, peer: PeerId, size: usize, window: usize) -> Result<String, String> {
+        let (theirs, ours) = self.round_trip(peer, ECHO_SUM, size, window).await?;
+        let text = |sum: &[u8]| sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        if theirs == ours {
+            Ok(text(&ours))
+        } else {
+            Err(format!("they received {}, sent was {}", text(&theirs), text(&ours)))
+        }
+    }
+
+    /// Sends a pattern of `size` bytes, checks that it comes back, and returns what comes after, and the pattern's checksum.
+    async fn round_trip(
+        &self,
+        peer: PeerId,
+        protocol: StreamProtocol,
+        size: usize,
+        window: usize,
+    ) -> Result<(Vec<u8>, Vec<u8>), String> {
+        let stream = self.control.clone().open_stream(peer, protocol).await;
+        let (mut reader, mut writer) = stream.map_err(|error| error.to_string())?.split();
+        let (returned, mut rest, mut sum) = (Cell::new(0), Vec::new(), Sha256::new());
         let sending = async {
             let mut sent = 0;
             while sent < size {
@@ -209,6 +243,7 @@ impl Tab {
                     Delay::new(Duration::from_millis(1)).await;
                 }
                 let chunk: Vec<u8> = (sent..size.min(sent + 60_000)).map(byte_at).collect();
+                sum.update(&chunk);
                 writer.write_all(&chunk).await?;
                 sent += chunk.len();
             }
@@ -222,7 +257,10 @@ impl Tab {
                     return Ok(());
                 }
                 let start = returned.get();
-                if buffer[..count].iter().enumerate().any(|(index, byte)| *byte != byte_at(start + index)) {
+                let (pattern, after) = buffer[..count].split_at(count.min(size - start));
+                rest.extend_from_slice(after);
+                let count = pattern.len();
+                if pattern.iter().enumerate().any(|(index, byte)| *byte != byte_at(start + index)) {
                     return Err(std::io::Error::other(format!("other bytes came back near {start}")));
                 }
                 returned.set(start + count);
@@ -230,7 +268,7 @@ impl Tab {
         };
         futures::try_join!(sending, receiving).map_err(|error| error.to_string())?;
         if returned.get() == size {
-            Ok(())
+            Ok((rest, sum.finalize().to_vec()))
         } else {
             Err(format!("{} of {size} bytes came back", returned.get()))
         }
@@ -345,6 +383,26 @@ impl Tab {
                     writer.close().await.ok();
                 } else {
                     shared.resets.set(shared.resets.get() + 1);
+                }
+            });
+        }
+    }
+
+    async fn serve_echo_sum(self) {
+        let mut incoming = self.control.clone().accept(ECHO_SUM).expect("accepted once");
+        while let Some((_, mut stream)) = incoming.next().await {
+            spawn_local(async move {
+                let (mut buffer, mut sum) = (vec![0; 64 * 1024], Sha256::new());
+                while let Ok(count) = stream.read(&mut buffer).await {
+                    if count == 0 {
+                        stream.write_all(&sum.finalize()).await.ok();
+                        stream.close().await.ok();
+                        return;
+                    }
+                    sum.update(&buffer[..count]);
+                    if stream.write_all(&buffer[..count]).await.is_err() {
+                        return;
+                    }
                 }
             });
         }

@@ -12,7 +12,7 @@ use futures::{AsyncRead, AsyncWrite};
 use libp2p_core::{StreamMuxer, muxing::StreamMuxerEvent};
 use libp2p_identity::PeerId;
 
-use crate::{Config, ConnectionError, ConnectionStats, Error};
+use crate::{Config, ConnectionError, ConnectionStats, Error, metrics::Counters};
 
 /// A direct connection: there is none outside of a browser.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(crate) fn dial<S>(
     _: S,
     _: PeerId,
     _: &Config,
+    _: &Counters,
 ) -> impl Future<Output = Result<Connection, Error>> + use<S> {
     ready(Err(Error::Unsupported))
 }
@@ -34,6 +35,7 @@ pub(crate) fn accept<S>(
     _: S,
     _: PeerId,
     _: &Config,
+    _: &Counters,
 ) -> impl Future<Output = Result<Connection, Error>> + use<S> {
     ready(Err(Error::Unsupported))
 }

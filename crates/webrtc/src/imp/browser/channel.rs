@@ -2,6 +2,18 @@
 //!
 //! The channel outlives the stream's owner: when the stream is let go, the channel stays until both halves have ended,
 //! so that what was written is delivered, or until the linger time is over.
+//!
+//! # Numbers that are taken over
+//!
+//! Browsers give a new channel the lowest free number, often that of the channel that has just closed. When the packet
+//! is lost that ends the close for the other side, the new channel comes there before the old one is gone. Chromium then
+//! fails the old one and opens the new one, but takes the late end of the old close for the end of the new channel: it is
+//! lost as soon as it says anything, and the side that opened it never hears of it.
+//!
+//! So the side that sees its old channel fail refuses the new one while it still can ([`Channel::refuse`]), and the side
+//! that opened it begins anew on another channel, unseen by the stream's owner. That is safe: the stream was refused before
+//! anybody there had read of it. Each stream begins anew once; the bytes kept for it are those sent before the first answer,
+//! up to [`MAX_EARLY`].
 
 use std::{
     cell::{Cell, RefCell},
@@ -33,15 +45,20 @@ const MAX_BUFFERED: usize = 1 << 20;
 /// A waiting writer goes on when the browser holds no more than this.
 const LOW_BUFFERED: u32 = 256 << 10;
 
+/// How many bytes a stream may send before the first answer and still begin anew on another channel.
+const MAX_EARLY: usize = 16 << 10;
+
 /// A data channel and its stream.
 pub(super) struct Channel {
-    raw: RtcDataChannel,
+    raw: RefCell<RtcDataChannel>,
     peer: Weak<Peer>,
     /// Its place among the peer's channels.
     key: u64,
     inner: RefCell<Inner>,
     /// `close()` was called.
     closing: Cell<bool>,
+    /// Its end was counted.
+    counted: Cell<bool>,
     listeners: RefCell<Vec<Listener>>,
 }
 
@@ -54,17 +71,26 @@ struct Inner {
     received_bytes: usize,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    early: Early,
     /// Dropped when the channel has closed: ends the wait of [`Channel::linger`].
     lingering: Option<oneshot::Sender<()>>,
 }
 
+/// What was sent on a stream before anything came back.
+enum Early {
+    /// Each message, while they are few enough to be sent again.
+    Kept(Vec<Vec<u8>>),
+    /// Waits for the new channel to open.
+    Again(Vec<Vec<u8>>),
+    /// The other side has answered, or this stream doesn't begin anew.
+    Over,
+}
+
 impl Channel {
-    /// Attaches to a data channel. Bytes that come from now on are kept.
-    pub(super) fn new(raw: RtcDataChannel, peer: &Rc<Peer>, key: u64) -> Rc<Self> {
-        raw.set_binary_type(RtcDataChannelType::Arraybuffer);
-        raw.set_buffered_amount_low_threshold(LOW_BUFFERED);
+    /// Attaches to a data channel. Bytes that come from now on are kept. A stream that we opened may begin anew.
+    pub(super) fn new(raw: RtcDataChannel, peer: &Rc<Peer>, key: u64, ours: bool) -> Rc<Self> {
         let channel = Rc::new(Self {
-            raw,
+            raw: RefCell::new(raw),
             peer: Rc::downgrade(peer),
             key,
             inner: RefCell::new(Inner {
@@ -75,9 +101,11 @@ impl Channel {
                 received_bytes: 0,
                 reader: None,
                 writer: None,
+                early: if ours { Early::Kept(Vec::new()) } else { Early::Over },
                 lingering: None,
             }),
             closing: Cell::new(false),
+            counted: Cell::new(false),
             listeners: RefCell::default(),
         });
         channel.listen();
@@ -85,9 +113,12 @@ impl Channel {
     }
 
     fn listen(self: &Rc<Self>) {
-        let on = |kind, call: fn(&Self, Event)| {
+        let raw = self.raw();
+        raw.set_binary_type(RtcDataChannelType::Arraybuffer);
+        raw.set_buffered_amount_low_threshold(LOW_BUFFERED);
+        let on = |kind, call: fn(&Rc<Self>, Event)| {
             let this = Rc::downgrade(self);
-            Listener::new(&self.raw, kind, move |event| {
+            Listener::new(&raw, kind, move |event| {
                 if let Some(this) = this.upgrade() {
                     call(&this, event);
                 }
@@ -95,8 +126,9 @@ impl Channel {
         };
         *self.listeners.borrow_mut() = vec![
             on("message", Self::on_message),
-            on("open", |this, _| this.wake_writer()),
+            on("open", |this, _| this.on_open()),
             on("bufferedamountlow", |this, _| this.wake_writer()),
+            on("error", |this, _| this.on_error()),
             on("close", |this, _| this.on_close()),
         ];
     }
@@ -127,7 +159,7 @@ impl Channel {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        if !self.is_open() || self.raw.buffered_amount() as usize + MAX_FRAME > MAX_BUFFERED {
+        if !self.is_open() || self.raw().buffered_amount() as usize + MAX_FRAME > MAX_BUFFERED {
             self.inner.borrow_mut().writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
@@ -169,13 +201,14 @@ impl Channel {
         };
         self.credit(unread);
         self.answer(flag);
-        if !self.closing.get() && self.raw.ready_state() != RtcDataChannelState::Closed {
+        if !self.closing.get() && self.raw().ready_state() != RtcDataChannelState::Closed {
             self.linger();
         }
     }
 
     /// The connection beneath has ended.
     pub(super) fn lose(&self) {
+        self.count_end();
         let wakers = {
             let mut inner = self.inner.borrow_mut();
             inner.state.on_lost();
@@ -186,11 +219,35 @@ impl Channel {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
+    fn count_end(&self) {
+        let state = self.inner.borrow().state;
+        if !self.counted.replace(true)
+            && let Some(peer) = self.peer.upgrade()
+        {
+            peer.counters.count(|metrics| {
+                let ended = if state.ended_in_order() {
+                    &mut metrics.streams_closed
+                } else {
+                    &mut metrics.streams_reset
+                };
+                *ended += 1;
+            });
+        }
+    }
+
     /// Closes the data channel; the browser first sends what it still holds.
     pub(super) fn close(&self) {
         if !self.closing.replace(true) {
-            self.raw.close();
+            self.raw().close();
         }
+    }
+
+    /// Refuses a stream whose channel is about to be lost. The channel isn't closed: that would throw away the refusal,
+    /// which waits for the end of the old channel's close. The other side closes it.
+    pub(super) fn refuse(&self) {
+        let flag = self.inner.borrow_mut().state.reset();
+        self.send(flag, &[]);
+        self.closing.set(true);
     }
 
     fn linger(self: &Rc<Self>) {
@@ -209,7 +266,36 @@ impl Channel {
         });
     }
 
-    fn on_message(&self, event: Event) {
+    fn on_open(&self) {
+        let early = std::mem::replace(&mut self.inner.borrow_mut().early, Early::Over);
+        match early {
+            Early::Again(messages) => {
+                for message in messages {
+                    self.raw().send_with_u8_array(&message).ok();
+                }
+            }
+            other => self.inner.borrow_mut().early = other,
+        }
+        self.wake_writer();
+    }
+
+    /// A channel that has done its work fails only if its number is taken over.
+    fn on_error(&self) {
+        if self.closing.get()
+            && let Some(peer) = self.peer.upgrade()
+            && let Some(number) = self.raw().id()
+        {
+            peer.expect_lost(number);
+        }
+    }
+
+    /// Fails as the browser would have it.
+    #[cfg(test)]
+    pub(super) fn fail(&self) {
+        self.raw().dispatch_event(&Event::new("error").expect("a kind")).expect("an event");
+    }
+
+    fn on_message(self: &Rc<Self>, event: Event) {
         let Ok(buffer) = event.unchecked_into::<MessageEvent>().data().dyn_into::<ArrayBuffer>() else {
             return self.violate("text instead of bytes");
         };
@@ -224,7 +310,13 @@ impl Channel {
         }
     }
 
-    fn on_frame(&self, Frame { flag, data }: Frame) {
+    fn on_frame(self: &Rc<Self>, Frame { flag, data }: Frame) {
+        let early = std::mem::replace(&mut self.inner.borrow_mut().early, Early::Over);
+        if let (Some(Flag::Reset), Early::Kept(messages)) = (flag, early)
+            && self.begin_anew(messages)
+        {
+            return;
+        }
         // Data first: a frame may carry the last bytes together with FIN.
         if !data.is_empty() && self.inner.borrow().state.accepts_data() && !self.keep(data) {
             return self.violate("more bytes than the receive buffer takes");
@@ -246,10 +338,22 @@ impl Channel {
         let fits =
             inner.received_bytes + data.len() <= peer.config().receive_buffer && peer.debit(data.len());
         if fits {
+            peer.counters.count(|metrics| metrics.bytes_received += data.len() as u64);
             inner.received_bytes += data.len();
             inner.received.push_back(data);
         }
         fits
+    }
+
+    /// Puts the stream on another channel. `false`: there is none.
+    fn begin_anew(self: &Rc<Self>, messages: Vec<Vec<u8>>) -> bool {
+        let Some(fresh) = self.peer.upgrade().and_then(|peer| peer.replacement()) else { return false };
+        tracing::debug!("a stream was refused before it began, and begins anew");
+        let old = self.raw.replace(fresh);
+        self.inner.borrow_mut().early = Early::Again(messages);
+        self.listen();
+        old.close();
+        true
     }
 
     fn credit(&self, count: usize) {
@@ -294,12 +398,38 @@ impl Channel {
         }
     }
 
+    fn raw(&self) -> RtcDataChannel {
+        self.raw.borrow().clone()
+    }
+
     fn is_open(&self) -> bool {
-        self.raw.ready_state() == RtcDataChannelState::Open
+        self.raw().ready_state() == RtcDataChannelState::Open
     }
 
     fn send(&self, flag: Option<Flag>, data: &[u8]) -> bool {
-        self.is_open() && self.raw.send_with_u8_array(&encode(flag, data)).is_ok()
+        if !self.is_open() {
+            return false;
+        }
+        let message = encode(flag, data);
+        let sent = self.raw().send_with_u8_array(&message).is_ok();
+        if sent {
+            if let Some(peer) = self.peer.upgrade() {
+                peer.counters.count(|metrics| metrics.bytes_sent += data.len() as u64);
+            }
+            self.inner.borrow_mut().early.push(message);
+        }
+        sent
+    }
+}
+
+impl Early {
+    fn push(&mut self, message: Vec<u8>) {
+        if let Self::Kept(messages) = self {
+            messages.push(message);
+            if messages.iter().map(Vec::len).sum::<usize>() > MAX_EARLY {
+                *self = Self::Over;
+            }
+        }
     }
 }
 

@@ -16,6 +16,8 @@ mod js;
 mod negotiation;
 mod peer;
 mod report;
+#[cfg(test)]
+mod tests;
 
 pub use connection::{Connection, Stream};
 pub(crate) use negotiation::{accept, dial};

@@ -25,7 +25,8 @@ use super::{
 };
 use crate::{
     Config, Error, SignalingError, Stage,
-    transport::within,
+    metrics::Counters,
+    transport::{staged, within},
     wire::signaling::{Message, Receiver, Sender},
 };
 
@@ -37,11 +38,12 @@ pub(crate) fn dial<S>(
     stream: S,
     peer: PeerId,
     config: &Config,
+    counters: &Counters,
 ) -> impl Future<Output = Result<Connection, Error>> + Send + use<S>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    SendWrapper::new(negotiate(stream, peer, config.clone(), Role::Dialer))
+    SendWrapper::new(Box::pin(negotiate(stream, peer, config.clone(), counters.clone(), Role::Dialer)))
 }
 
 /// Lets the peer at the other end of a signalling stream connect, which it opened.
@@ -49,11 +51,12 @@ pub(crate) fn accept<S>(
     stream: S,
     peer: PeerId,
     config: &Config,
+    counters: &Counters,
 ) -> impl Future<Output = Result<Connection, Error>> + Send + use<S>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    SendWrapper::new(negotiate(stream, peer, config.clone(), Role::Listener))
+    SendWrapper::new(Box::pin(negotiate(stream, peer, config.clone(), counters.clone(), Role::Listener)))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,22 +71,31 @@ struct Signaling<S> {
     receiver: Receiver<ReadHalf<S>>,
 }
 
-async fn negotiate<S>(stream: S, id: PeerId, config: Config, role: Role) -> Result<Connection, Error>
+async fn negotiate<S>(
+    stream: S,
+    id: PeerId,
+    config: Config,
+    counters: Counters,
+    role: Role,
+) -> Result<Connection, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let peer = Peer::new(id, &config)?;
+    let peer = Peer::new(id, &config, counters)?;
     let (reader, writer) = stream.split();
     let mut signaling = Signaling { sender: Sender::new(writer), receiver: Receiver::new(reader) };
     let stage = Cell::new(Stage::Description);
     let lost = Cell::new(None);
     let steps = async {
-        match role {
-            Role::Dialer => signaling.offer(&peer).await?,
-            Role::Listener => signaling.answer(&peer).await?,
-        }
+        staged(Stage::Description, async {
+            match role {
+                Role::Dialer => signaling.offer(&peer).await,
+                Role::Listener => signaling.answer(&peer).await,
+            }
+        })
+        .await?;
         stage.set(Stage::Connectivity);
-        signaling.connect(&peer, &lost).await
+        staged(Stage::Connectivity, signaling.connect(&peer, &lost)).await
     };
     let result = within(config.dial_timeout, steps, Stage::Connectivity).await;
     let result = match result {

@@ -4,7 +4,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     future::poll_fn,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -25,7 +25,7 @@ use super::{
     js::{Listener, create_data_channel, get, refused},
     report,
 };
-use crate::{Config, ConnectionError, Error, IceServer, Stage};
+use crate::{Config, ConnectionError, Error, IceServer, Stage, metrics::Counters};
 
 /// The label of the channel that a dialer opens so that its offer describes one.
 const INIT: &str = "init";
@@ -41,6 +41,9 @@ pub(super) struct Peer {
     pub(super) id: PeerId,
     pub(super) raw: RtcPeerConnection,
     config: Config,
+    pub(super) counters: Counters,
+    /// Negotiation is over: from now on its end counts as that of a connection.
+    established: Cell<bool>,
     /// The dialer's first channel, until the peers are connected.
     init: RefCell<Option<RtcDataChannel>>,
     candidates: RefCell<VecDeque<String>>,
@@ -49,6 +52,8 @@ pub(super) struct Peer {
     pub(super) taken: Cell<u32>,
     channels: RefCell<HashMap<u64, Rc<Channel>>>,
     unaccepted: RefCell<VecDeque<Rc<Channel>>>,
+    /// Numbers whose channel was taken over by a new one, which is about to come and to be lost.
+    taken_over: RefCell<HashSet<u16>>,
     next_key: Cell<u64>,
     outbound: Cell<usize>,
     received_bytes: Cell<usize>,
@@ -69,7 +74,7 @@ pub(super) enum Progress {
 
 impl Peer {
     /// Makes the browser's object, with the ICE servers of the moment.
-    pub(super) fn new(id: PeerId, config: &Config) -> Result<Rc<Self>, Error> {
+    pub(super) fn new(id: PeerId, config: &Config, counters: Counters) -> Result<Rc<Self>, Error> {
         if get(&js_sys::global(), "RTCPeerConnection").is_undefined() {
             return Err(Error::Unsupported);
         }
@@ -81,12 +86,15 @@ impl Peer {
             id,
             raw,
             config: config.clone(),
+            counters,
+            established: Cell::new(false),
             init: RefCell::default(),
             candidates: RefCell::default(),
             gathered: Cell::new(0),
             taken: Cell::new(0),
             channels: RefCell::default(),
             unaccepted: RefCell::default(),
+            taken_over: RefCell::default(),
             next_key: Cell::new(0),
             outbound: Cell::new(0),
             received_bytes: Cell::new(0),
@@ -136,6 +144,7 @@ impl Peer {
 
     /// The connection is in use from now on: its end is watched.
     pub(super) fn established(self: &Rc<Self>) {
+        self.established.set(true);
         // The other side's `close()` shows on the association at once, on the connection after many seconds.
         if let Ok(association) = get(&self.raw, "sctp").dyn_into::<EventTarget>() {
             let watched = association.clone();
@@ -202,6 +211,9 @@ impl Peer {
         }
         tracing::debug!(peer = %self.id, %reason, "direct connection ended");
         self.ended.set(Some(reason));
+        if self.established.get() {
+            self.counters.count(|metrics| *metrics.ended.entry(reason).or_default() += 1);
+        }
         self.unaccepted.borrow_mut().clear();
         let channels: Vec<_> = self.channels.borrow().values().cloned().collect();
         for channel in channels {
@@ -246,6 +258,17 @@ impl Peer {
         self.wake();
     }
 
+    /// The next channel with this number won't live.
+    pub(super) fn expect_lost(&self, number: u16) {
+        tracing::debug!(peer = %self.id, number, "a channel's number was taken over before it was free");
+        self.taken_over.borrow_mut().insert(number);
+    }
+
+    /// A channel for a stream that begins anew.
+    pub(super) fn replacement(&self) -> Option<RtcDataChannel> {
+        if self.ended.get().is_some() { None } else { create_data_channel(&self.raw, "").ok() }
+    }
+
     /// Closes the first channel once it is open: before that, its number could be given away while the other side still
     /// learns of it.
     fn close_init(self: &Rc<Self>) {
@@ -261,7 +284,11 @@ impl Peer {
     fn add(self: &Rc<Self>, raw: RtcDataChannel, origin: Origin) -> Rc<Channel> {
         let key = origin.key(self.next_key.get());
         self.next_key.set(self.next_key.get() + 1);
-        let channel = Channel::new(raw, self, key);
+        self.counters.count(|metrics| match origin {
+            Origin::Local => metrics.streams_opened += 1,
+            Origin::Remote => metrics.streams_accepted += 1,
+        });
+        let channel = Channel::new(raw, self, key, origin == Origin::Local);
         self.channels.borrow_mut().insert(key, Rc::clone(&channel));
         channel
     }
@@ -270,6 +297,8 @@ impl Peer {
         let raw = event.channel();
         if raw.label() == INIT {
             // The dialer closes it. Closing it here as well could do so before the dialer has seen it open.
+        } else if raw.id().is_some_and(|number| self.taken_over.borrow_mut().remove(&number)) {
+            self.add(raw, Origin::Remote).refuse();
         } else if self.unaccepted.borrow().len() >= MAX_UNACCEPTED || self.ended.get().is_some() {
             tracing::debug!(peer = %self.id, "refusing a stream: too many wait");
             raw.close();
