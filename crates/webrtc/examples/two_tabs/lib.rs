@@ -5,7 +5,12 @@
 
 mod tab;
 
-use futures::{AsyncReadExt, AsyncWriteExt, future::join_all};
+use std::cell::Cell;
+
+use futures::{
+    AsyncReadExt, AsyncWriteExt,
+    future::{join_all, try_join_all},
+};
 use js_sys::Array;
 use libp2p::{Multiaddr, PeerId, websocket_websys};
 use libp2p_webrtc_browser as webrtc;
@@ -101,6 +106,28 @@ impl Node {
             None => Ok(streams),
             Some(first) => Err(JsError::new(&format!("{} of {streams} failed: {first}", failures.len()))),
         }
+    }
+
+    /// Echoes on many streams, each lane one after another; returns how many, or why one failed.
+    pub async fn echo_in_lanes(
+        &self,
+        peer: &str,
+        lanes: usize,
+        streams: usize,
+        size: usize,
+    ) -> Result<usize, JsError> {
+        let peer: PeerId = peer.parse()?;
+        let (left, done) = (Cell::new(streams), Cell::new(0));
+        let lane = || async {
+            while left.get() > 0 {
+                left.set(left.get() - 1);
+                self.tab.echo(peer, size, 1 << 20).await?;
+                done.set(done.get() + 1);
+            }
+            Ok::<_, String>(())
+        };
+        try_join_all((0..lanes).map(|_| lane())).await.map_err(|error| JsError::new(&error))?;
+        Ok(done.get())
     }
 
     /// Ends our half of a stream and reads what the peer still sends.

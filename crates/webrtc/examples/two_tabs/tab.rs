@@ -217,7 +217,7 @@ impl Tab {
     /// The same, and compares the checksum of what the peer received with that of what was sent; returns it.
     pub(crate) async fn echo_sum(&self, peer: PeerId, size: usize, window: usize) -> Result<String, String> {
         let (theirs, ours) = self.round_trip(peer, ECHO_SUM, size, window).await?;
-        let text = |sum: &[u8]| sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let text = |sum: &[u8]| sum.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         if theirs == ours {
             Ok(text(&ours))
         } else {

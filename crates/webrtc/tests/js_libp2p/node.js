@@ -11,6 +11,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 
 const ECHO = "/echo/1";
+const ECHO_SUM = "/echo-sum/1";
 /** How many streams of one protocol may be alive at once: 32 and 64 are the defaults. */
 const STREAMS = { maxInboundStreams: 2_000, maxOutboundStreams: 2_000 };
 /** How many bytes may be under way through an echo. */
@@ -22,6 +23,7 @@ class Node {
     this.node = node;
     this.peer = node.peerId.toString();
     this.resetCount = 0;
+    this.pingCount = 0;
   }
 
   /** How many echo streams the other side has reset. */
@@ -43,16 +45,39 @@ class Node {
     return connections.map(({ remoteAddr }) => (remoteAddr.toString().includes("/webrtc") ? "WebRtc" : "Circuit"));
   }
 
-  async ping(peer) {
-    return this.node.services.ping.ping(this.#direct(peer).remotePeer);
+  /** Pings, and returns how many pings were answered. */
+  async pings(peer) {
+    await this.node.services.ping.ping(this.#direct(peer).remotePeer);
+    this.pingCount += 1;
+    return this.pingCount;
   }
 
   async echo(peer, size) {
-    const stream = await this.#direct(peer).newStream(ECHO, STREAMS);
+    const rest = await this.#roundTrip(peer, ECHO, size);
+    if (rest.length > 0) throw new Error(`${rest.length} bytes too many`);
+  }
+
+  /** The same, and compares the SHA-256 of what the peer received with that of what was sent; returns it. */
+  async echo_sum(peer, size) {
+    const sent = [];
+    const theirs = hex(await this.#roundTrip(peer, ECHO_SUM, size, sent));
+    const ours = hex(await sha256(sent));
+    if (theirs !== ours) throw new Error(`they received ${theirs}, sent was ${ours}`);
+    return ours;
+  }
+
+  /** Sends a pattern, checks that it comes back, and returns what comes after. */
+  async #roundTrip(peer, protocol, size, kept) {
+    const stream = await this.#direct(peer).newStream(protocol, STREAMS);
     let [count, more] = [0, () => {}];
+    const rest = [];
     const reading = (async () => {
       for await (const buffer of stream) {
         for (const byte of buffer.subarray()) {
+          if (count === size) {
+            rest.push(byte);
+            continue;
+          }
           if (byte !== byteAt(count)) throw new Error(`another byte came back at ${count}`);
           count += 1;
         }
@@ -64,12 +89,28 @@ class Node {
       const start = sent;
       const chunk = Uint8Array.from({ length: Math.min(16_000, size - sent) }, (_, index) => byteAt(start + index));
       sent += chunk.length;
+      kept?.push(chunk);
       if (!stream.send(chunk)) await stream.onDrain();
       // Without flow control, who sends more than comes back fills the other side's buffer until it gives up.
       while (sent - count >= WINDOW) await new Promise((done) => (more = done));
     }
     await stream.close();
     await reading;
+    return Uint8Array.from(rest);
+  }
+
+  /** Ends our half of a stream and reads what the peer still sends. */
+  async half_close(peer, text) {
+    const stream = await this.#direct(peer).newStream(ECHO, STREAMS);
+    const reading = (async () => {
+      const decoder = new TextDecoder();
+      let rest = "";
+      for await (const buffer of stream) rest += decoder.decode(buffer.subarray(), { stream: true });
+      return rest;
+    })();
+    stream.send(new TextEncoder().encode(text));
+    await stream.close();
+    return reading;
   }
 
   /** Begins an echo and gives it up. */
@@ -85,11 +126,33 @@ class Node {
     return (await Promise.all(Array.from({ length: streams }, () => this.echo(peer, size)))).length;
   }
 
+  /** Echoes on many streams, each lane one after another; returns how many, or why one failed. */
+  async echo_in_lanes(peer, lanes, streams, size) {
+    let left = streams;
+    const lane = async () => {
+      let done = 0;
+      for (; left > 0; done += 1) {
+        left -= 1;
+        await this.echo(peer, size);
+      }
+      return done;
+    };
+    const done = await Promise.all(Array.from({ length: lanes }, lane));
+    return done.reduce((sum, count) => sum + count, 0);
+  }
+
   #direct(peer) {
     return this.node.getConnections().find(
       ({ remotePeer, remoteAddr }) => remotePeer.toString() === peer && remoteAddr.toString().includes("/webrtc"),
     );
   }
+}
+
+const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** The SHA-256 of chunks together. */
+async function sha256(chunks) {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", await new Blob(chunks).arrayBuffer()));
 }
 
 export async function startNode(relay) {
@@ -114,6 +177,18 @@ export async function startNode(relay) {
       stream.abort(error);
     }
   };
+  /** Sends back what comes, and after its end the SHA-256 of it all. */
+  const echoSum = async (stream) => {
+    const received = [];
+    for await (const buffer of stream) {
+      const chunk = buffer.slice();
+      received.push(chunk);
+      if (!stream.send(chunk)) await stream.onDrain();
+    }
+    stream.send(await sha256(received));
+    await stream.close();
+  };
   await node.handle(ECHO, echo, STREAMS);
+  await node.handle(ECHO_SUM, echoSum, STREAMS);
   return made;
 }

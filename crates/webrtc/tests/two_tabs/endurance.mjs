@@ -2,6 +2,7 @@
 // `npm run test:endurance`; see harness.mjs for what it needs.
 
 import assert from "node:assert/strict";
+import { exchange } from "./exchange.mjs";
 import { openTab, rustNode, serve, startRelay, step, until } from "./harness.mjs";
 
 const MIB = 1 << 20;
@@ -34,18 +35,7 @@ async function memory({ page }) {
 
 try {
   await a.call("connect", await b.call("reserve", address));
-  await step("64 MiB there and back", () => a.call("echo", b.peer, 64 * MIB));
-  await step("64 MiB the other way", () => b.call("echo", a.peer, 64 * MIB));
-  await step("a stream that is given up is reset, both ways", async () => {
-    for (const [from, to] of [[a, b], [b, a]]) {
-      await from.call("reset", to.peer);
-      await until("the reset", async () => (await to.call("resets")) === 1, 5_000);
-    }
-  });
-  await step("1,000 streams at once, both ways", async () =>
-    assert.deepEqual(await Promise.all([
-      a.call("echo_parallel", b.peer, 1_000, 1_000), b.call("echo_parallel", a.peer, 1_000, 1_000),
-    ]), [1_000, 1_000]));
+  await exchange(a, b, { bytes: 64 * MIB, atOnce: 1_000, inRow: 10_000 });
   await step("10,000 streams leave no memory taken", async () => {
     await streams(1_000);
     const before = [await memory(a), await memory(b)];

@@ -8,6 +8,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -74,12 +75,30 @@ export async function rustNode() {
 }
 
 /** Stops the process of a tab, as sleep does, and lets it go on with what is returned. */
-export async function freeze({ browser }) {
+export const freeze = (tab) => stopped(tab, (command) => command.includes("--type=renderer"));
+
+/** Stops those processes of a browser whose command line is meant, until what is returned is called. */
+async function stopped({ browser }, isMeant) {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  const renderers = processInfo.filter(({ type }) => type === "renderer").map(({ id }) => id);
-  renderers.forEach((id) => process.kill(id, "SIGSTOP"));
-  return () => renderers.forEach((id) => process.kill(id, "SIGCONT"));
+  const meant = processInfo.map(({ id }) => id).filter((id) => isMeant(readFileSync(`/proc/${id}/cmdline`, "utf8")));
+  assert(meant.length > 0, "there is such a process");
+  meant.forEach((id) => process.kill(id, "SIGSTOP"));
+  return () => meant.forEach((id) => process.kill(id, "SIGCONT"));
+}
+
+/** Takes the network from a tab, as a lost Wi-Fi does: stops the process that holds its sockets. What is returned gives it back. */
+export const cutOff = (tab) => stopped(tab, (command) => command.includes("network.mojom.NetworkService"));
+
+/** Kills the page of a tab, as a crash does. */
+export function kill({ page }) {
+  page.goto("chrome://crash").catch(() => {});
+}
+
+/** Ends a relay. */
+export async function killed(relay) {
+  relay.kill("SIGKILL");
+  await new Promise((done) => relay.once("exit", done));
 }
 
 export async function until(what, holds, limit) {

@@ -8,6 +8,7 @@ use std::{
     future::poll_fn,
     rc::Rc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use futures_timer::Delay;
@@ -35,6 +36,9 @@ const MAX_CANDIDATES: usize = 64;
 
 /// Inbound streams that nobody has accepted yet. Chromium lets a peer open 512 at once.
 const MAX_UNACCEPTED: usize = 256;
+
+/// How long a page that comes back to a network waits for a sign of the other side. Browsers check every 2.5 s at least.
+const CHECK: Duration = Duration::from_secs(5);
 
 /// An `RTCPeerConnection` and everything on it.
 pub(super) struct Peer {
@@ -160,6 +164,10 @@ impl Peer {
                 peer.end(ConnectionError::Closed);
                 peer.raw.close();
             });
+        }
+        // A page that comes back to a network may have another address there.
+        if let Ok(page) = js_sys::global().dyn_into::<EventTarget>() {
+            self.listen("online", &page, |peer, _| peer.check());
         }
         self.close_init();
         report::register(self);
@@ -341,6 +349,21 @@ impl Peer {
             if let Some(peer) = this.upgrade()
                 && peer.silences.get() == silence
                 && peer.raw.connection_state() == RtcPeerConnectionState::Disconnected
+            {
+                peer.end(ConnectionError::Lost);
+            }
+        });
+    }
+
+    /// Ends the connection unless the other side is heard of soon: the browser itself would take three times as long.
+    fn check(self: &Rc<Self>) {
+        let this = Rc::downgrade(self);
+        spawn_local(async move {
+            let heard = async || report::heard(&*this.upgrade()?).await;
+            let Some(before) = heard().await else { return };
+            Delay::new(CHECK).await;
+            if heard().await == Some(before)
+                && let Some(peer) = this.upgrade()
             {
                 peer.end(ConnectionError::Lost);
             }

@@ -40,13 +40,27 @@ pub(crate) fn stats(peer: PeerId) -> impl Future<Output = Option<ConnectionStats
     })
 }
 
-fn read(report: &JsValue) -> ConnectionStats {
-    // The report is a map; `Array.from` makes pairs of id and entry.
-    let entries: HashMap<String, JsValue> = Array::from(report)
+/// How much was heard of the other side so far: answers to the checks that browsers make all the time, and bytes. `None`
+/// where the browser doesn't count answers.
+pub(super) async fn heard(peer: &Peer) -> Option<(u64, u64)> {
+    let report = JsFuture::from(peer.raw.get_stats()).await.ok()?;
+    let pairs = || entries(&report).into_values().filter(|entry| text(entry, "type") == "candidate-pair");
+    let sum = |name| pairs().map(|pair| count(&pair, name)).sum();
+    let heard = (sum("responsesReceived"), sum("bytesReceived"));
+    (heard.0 > 0).then_some(heard)
+}
+
+/// The entries of a report, which is a map; `Array.from` makes pairs of id and entry.
+fn entries(report: &JsValue) -> HashMap<String, JsValue> {
+    Array::from(report)
         .iter()
         .map(|pair| Array::from(&pair))
         .filter_map(|pair| Some((pair.get(0).as_string()?, pair.get(1))))
-        .collect();
+        .collect()
+}
+
+fn read(report: &JsValue) -> ConnectionStats {
+    let entries = entries(report);
     let of_kind = |kind: &str| entries.values().find(|entry| text(entry, "type") == kind).cloned();
     let entry = |id: &str| entries.get(id).cloned().unwrap_or(JsValue::UNDEFINED);
 

@@ -1,0 +1,51 @@
+// What is exchanged on every direct connection, whoever the two sides are and whichever of them dialled.
+
+import assert from "node:assert/strict";
+import { step, until } from "./harness.mjs";
+
+const MIB = 1 << 20;
+/**
+ * How many streams go one after another side by side. More of them fill the browser's socket buffer with small packets,
+ * packets get lost, and a new stream may then be given the number of one that the other side still holds.
+ */
+const LANES = 4;
+
+/** `bytes` each way, `atOnce` streams of each side at once, `inRow` streams of each side one after another. */
+export async function exchange(a, b, { bytes, atOnce, inRow }) {
+  const ways = [[a, b], [b, a]];
+  await step("  ping, both ways", async () => {
+    for (const [from, to] of ways) {
+      await until("a ping", async () => (await from.call("pings", to.peer)) > 0, 20_000);
+    }
+  });
+  await step(`  ${bytes / MIB} MiB there and back, both ways, with checksums`, async () => {
+    for (const [from, to] of ways) assert.match(await from.call("echo_sum", to.peer, bytes), /^[0-9a-f]{64}$/);
+  });
+  await step("  half close, both ways", async () => {
+    for (const [from, to] of ways) assert.equal(await from.call("half_close", to.peer, "to the end"), "to the end");
+  });
+  await step("  a stream that is given up is reset, both ways", async () => {
+    for (const [from, to] of ways) {
+      const before = await to.call("resets");
+      await from.call("reset", to.peer);
+      await until("the reset", async () => (await to.call("resets")) === before + 1, 5_000);
+    }
+  });
+  await step(`  ${2 * atOnce} streams at once, half of them of each side`, async () => {
+    const made = ways.map(([from, to]) => from.call("echo_parallel", to.peer, atOnce, 1_000));
+    assert.deepEqual(await Promise.all(made), [atOnce, atOnce]);
+    await returned(a);
+  });
+  await step(`  ${inRow} streams of each side in a row`, async () => {
+    for (const [from, to] of ways) assert.equal(await from.call("echo_in_lanes", to.peer, LANES, inRow, 100), inRow);
+    await returned(a);
+  });
+}
+
+/** Waits until our side has given its channels back. */
+async function returned(ours) {
+  await until("channels to close", async () => {
+    const { opened, accepted, closed, reset } = JSON.parse(await ours.call("metrics"));
+    return opened + accepted - closed - reset < 8;
+  }, 20_000);
+}
