@@ -1,11 +1,11 @@
 //! Lets the host's own event loop have a turn during long work.
 //!
 //! In a worker, messages from the page wait while our futures keep each other busy: they run as microtasks. After a slice
-//! of work the loop therefore waits for a timer, which only fires once the host has had its turn.
+//! of work the loop therefore waits for a turn of the host. In a browser that is a message to ourselves, since timers that follow
+//! each other are held back by four milliseconds there.
 
 use std::time::Duration;
 
-use futures_timer::Delay;
 use web_time::Instant;
 
 /// How long work goes on before others have a turn.
@@ -23,8 +23,39 @@ impl Breath {
     /// Waits a turn if the slice is used up.
     pub(crate) async fn take(&mut self) {
         if self.since.elapsed() >= SLICE {
-            Delay::new(Duration::ZERO).await;
+            imp::turn().await;
             self.since = Instant::now();
         }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod imp {
+    use js_sys::Promise;
+    use wasm_bindgen::JsValue;
+    use wasm_bindgen_futures::JsFuture;
+    use web_sys::MessageChannel;
+
+    /// Lets everything that waits in this thread happen first.
+    pub(super) async fn turn() {
+        let Ok(channel) = MessageChannel::new() else { return };
+        let (here, there) = (channel.port1(), channel.port2());
+        let heard = Promise::new(&mut |resolve, _| here.set_onmessage(Some(&resolve)));
+        if there.post_message(&JsValue::NULL).is_ok() {
+            // It is only ever resolved.
+            JsFuture::from(heard).await.ok();
+        }
+        here.close();
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod imp {
+    use std::time::Duration;
+
+    use futures_timer::Delay;
+
+    pub(super) async fn turn() {
+        Delay::new(Duration::ZERO).await;
     }
 }

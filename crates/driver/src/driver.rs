@@ -7,8 +7,6 @@ use async_channel::{Receiver, Sender, TrySendError};
 use futures::future::{Fuse, FusedFuture, pending};
 use futures::{FutureExt, select_biased};
 use futures_timer::Delay;
-use sha2::{Digest, Sha256};
-use tabchain_consensus::{SignatureChecks, verify_batch};
 use tabchain_net::{NetCommand, NetEvent};
 use tabchain_node::{
     Command, CommandError, CommandId, Config, Event, Input, JobId, Message, Node, Output, PeerId, Reply,
@@ -19,6 +17,7 @@ use tabchain_store::{Store, StoreError};
 use tabchain_sync::Failure;
 
 use crate::breath::Breath;
+use crate::checks::Checks;
 use crate::clock::Clock;
 use crate::handle::{Answer, DriverEvent, Handle, Listeners};
 use crate::storage::Storage;
@@ -86,8 +85,8 @@ pub struct Driver<S, C> {
     next_call: u64,
     outbox: VecDeque<NetCommand>,
     ready: VecDeque<Input>,
+    checks: Checks,
     wake_at: Timestamp,
-    batch_seed: [u8; 32],
     ended: Option<Ended>,
     meter: Meter,
 }
@@ -106,8 +105,7 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
     pub fn new(config: Config, store: S, clock: C, ports: Ports) -> (Self, Handle) {
         let meter = Meter::new();
         let (handle, calls, listeners) = Handle::new(meter.clone());
-        let batch_seed =
-            Sha256::new().chain_update(b"tabchain/batch").chain_update(config.seed).finalize().into();
+        let checks = Checks::new(config.seed);
         let driver = Self {
             node: Node::open(config),
             wake_at: clock.now(),
@@ -121,7 +119,7 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
             next_call: 0,
             outbox: VecDeque::new(),
             ready: VecDeque::new(),
-            batch_seed,
+            checks,
             ended: None,
             meter,
         };
@@ -154,10 +152,13 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
     /// Waits for whatever comes first, people before peers. `None`: something happened that is not the node's business.
     async fn next_input(&mut self, mut timer: &mut Fuse<Delay>) -> Option<Input> {
         self.flush_outbox();
-        if self.calls.is_empty()
-            && let Some(input) = self.ready.pop_front()
-        {
-            return Some(input);
+        if self.calls.is_empty() {
+            if self.ready.is_empty() && !self.checks.is_empty() {
+                self.check_signatures();
+            }
+            if let Some(input) = self.ready.pop_front() {
+                return Some(input);
+            }
         }
         self.meter.turn_to(if self.storage.is_busy() { Occupation::Storing } else { Occupation::Waiting });
         let happening = select_biased! {
@@ -226,7 +227,7 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
                     self.storage.commit(id, batch);
                 }
                 Output::Load(id, query) => self.storage.load(id, query),
-                Output::Verify(job, checks) => self.verify(job, &checks),
+                Output::Verify(job, checks) => self.checks.add(job, checks),
                 Output::Mine(job, template) => self.order(MiningOrder::Mine(job, Box::new(template))),
                 Output::StopMining => self.order(MiningOrder::Stop),
                 Output::Reply(id, reply) => self.reply(id, reply),
@@ -267,14 +268,12 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
         }
     }
 
-    /// Checks signatures here and now. The verdict waits its turn, so that people's calls go first.
-    fn verify(&mut self, job: JobId, checks: &SignatureChecks) {
-        self.batch_seed = Sha256::digest(self.batch_seed).into();
+    /// Checks signatures here and now. The verdicts wait their turn, so that people's calls go first.
+    fn check_signatures(&mut self) {
         self.meter.turn_to(Occupation::Checking);
-        let verdict = verify_batch(checks, self.batch_seed);
-        self.meter.checked(checks.0.len());
-        self.meter.turn_to(Occupation::Thinking);
-        self.ready.push_back(Input::Verified(job, verdict));
+        let (count, verdicts) = self.checks.check();
+        self.meter.checked(count);
+        self.ready.extend(verdicts.into_iter().map(|(job, verdict)| Input::Verified(job, verdict)));
     }
 
     fn order(&self, order: MiningOrder) {

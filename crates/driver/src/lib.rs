@@ -16,6 +16,7 @@
 //! them [`OUTBOX_BYTES`] wait; what is asked beyond that is refused.
 
 mod breath;
+mod checks;
 mod clock;
 mod driver;
 mod handle;

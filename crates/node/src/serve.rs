@@ -1,9 +1,11 @@
 //! Answering peers. Nobody is asked to trust it: whatever is given can be checked by its hash.
 //!
 //! Bounds: [`MAX_SERVING_PER_PEER`] questions of a peer that need the store are open at once, and [`MAX_SERVING`] in all, the second half of them
-//! one a peer, so that a few that ask much leave room for others; further ones are refused as busy. One
-//! body is read at a time for each, and an answer is cut at its byte budget. Headers and transactions, which need no store, come
+//! one a peer, so that a few that ask much leave room for others; further ones are refused as busy. Of
+//! bodies as many are read together as surely fit the answer's byte budget, or one, and the answer is cut there. Headers and transactions, which need no store, come
 //! out of an [allowance](tabchain_sync::allowance) of each peer.
+
+use std::collections::BTreeMap;
 
 use tabchain_primitives::{BlockHash, HEADER_BYTES, Transaction, TxId};
 use tabchain_records::{Column, Query, Rows};
@@ -19,6 +21,9 @@ const MAX_SERVING_PER_PEER: usize = 4;
 /// The most answers in the making.
 pub(crate) const MAX_SERVING: usize = 32;
 
+/// No transaction is larger: 256 outputs of at most 28 bytes, a memo, and less than 200 bytes around them.
+const MOST_TRANSACTION_BYTES: usize = 256 * 28 + 64 + 200;
+
 /// Names an answer in the making.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ServingId(u64);
@@ -33,15 +38,49 @@ pub(crate) struct Serving {
 
 #[derive(Debug)]
 enum Want {
-    Bodies { left: std::vec::IntoIter<BlockHash>, reading: Option<BlockHash>, done: Vec<Body>, bytes: usize },
+    Bodies(Bodies),
     Transactions { block: BlockHash, positions: Vec<u32> },
+}
+
+/// Bodies on their way from the store to an answer.
+#[derive(Debug)]
+struct Bodies {
+    /// Not looked at yet, the last first.
+    left: Vec<BlockHash>,
+    /// Being read together, in the order asked.
+    group: Vec<BlockHash>,
+    /// Those of the group that are there.
+    read: BTreeMap<BlockHash, Vec<u8>>,
+    /// How many the store has yet to answer for.
+    open: usize,
+    done: Vec<Body>,
+    bytes: usize,
+}
+
+impl Bodies {
+    fn new(mut hashes: Vec<BlockHash>) -> Self {
+        hashes.reverse();
+        Self { left: hashes, group: Vec::new(), read: BTreeMap::new(), open: 0, done: Vec::new(), bytes: 0 }
+    }
+
+    /// Puts what was read into the answer, in the order asked, up to its budget.
+    fn gather(&mut self) {
+        for hash in self.group.drain(..) {
+            if let Some(bytes) = self.read.remove(&hash)
+                && self.bytes < RESPONSE_BUDGET
+            {
+                self.bytes += bytes.len();
+                self.done.push(Body { hash, bytes });
+            }
+        }
+    }
 }
 
 impl Serving {
     /// How many bytes it holds.
-    pub(crate) const fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         match &self.want {
-            Want::Bodies { bytes, .. } => *bytes,
+            Want::Bodies(bodies) => bodies.bytes + bodies.read.values().map(Vec::len).sum::<usize>(),
             Want::Transactions { .. } => 0,
         }
     }
@@ -70,8 +109,7 @@ impl Node {
                 self.answer(peer, id, Response::Transactions(transactions));
             }
             Request::Bodies(hashes) => {
-                let left = hashes.into_iter();
-                self.serve(peer, id, Want::Bodies { left, reading: None, done: Vec::new(), bytes: 0 });
+                self.serve(peer, id, Want::Bodies(Bodies::new(hashes)));
             }
             Request::BlockTransactions { block, positions } => {
                 self.serve(peer, id, Want::Transactions { block, positions });
@@ -88,19 +126,18 @@ impl Node {
 
     pub(crate) fn serving_loaded(&mut self, id: ServingId, rows: Rows) {
         let Some(serving) = self.serving.remove(&id) else { return };
-        let body = rows.into_value();
         match serving.want {
-            Want::Bodies { left, reading, mut done, mut bytes } => {
-                if let (Some(hash), Some(body)) = (reading, body) {
-                    bytes += body.len();
-                    done.push(Body { hash, bytes: body });
-                }
-                let want = Want::Bodies { left, reading: None, done, bytes };
-                self.go_on_serving(id, Serving { want, ..serving });
+            Want::Bodies(mut bodies) => {
+                bodies.open -= 1;
+                bodies.read.extend(
+                    rows.0.into_iter().filter_map(|(key, body)| Some((rows::read_hash(&key)?, body))),
+                );
+                self.go_on_serving(id, Serving { want: Want::Bodies(bodies), ..serving });
             }
             Want::Transactions { block, positions } => {
                 let header = self.chain.header(&block).copied();
-                let found = body.zip(header).and_then(|(body, header)| rows::block(header, &body));
+                let found =
+                    rows.into_value().zip(header).and_then(|(body, header)| rows::block(header, &body));
                 let transactions =
                     found.map(|block| pick(&block.transactions, &positions)).unwrap_or_default();
                 self.answer(serving.peer, serving.request, Response::BlockTransactions(transactions));
@@ -122,22 +159,19 @@ impl Node {
 
     fn go_on_serving(&mut self, id: ServingId, mut serving: Serving) {
         match &mut serving.want {
-            Want::Bodies { left, reading, done, bytes } => {
-                while *bytes < RESPONSE_BUDGET
-                    && let Some(hash) = left.next()
-                {
-                    if let Some(body) = self.blocks.body(&hash) {
-                        *bytes += body.len();
-                        done.push(Body { hash, bytes: body.to_vec() });
-                    } else if self.chain.has_body(&hash) {
-                        *reading = Some(hash);
-                        self.serving.insert(id, serving);
+            Want::Bodies(bodies) => {
+                while bodies.open == 0 {
+                    bodies.gather();
+                    if bodies.left.is_empty() || bodies.bytes >= RESPONSE_BUDGET {
+                        let bodies = std::mem::take(&mut bodies.done);
+                        return self.answer(serving.peer, serving.request, Response::Bodies(bodies));
+                    }
+                    for hash in self.next_group(bodies) {
+                        bodies.open += 1;
                         self.load(Purpose::Serve(id), Query::get(Column::Bodies, *hash.as_bytes()));
-                        return;
                     }
                 }
-                let bodies = std::mem::take(done);
-                self.answer(serving.peer, serving.request, Response::Bodies(bodies));
+                self.serving.insert(id, serving);
             }
             Want::Transactions { block, positions } => {
                 if let Some(known) = self.blocks.block(block) {
@@ -160,6 +194,30 @@ impl Node {
                 self.load(Purpose::Serve(id), query);
             }
         }
+    }
+
+    /// Chooses bodies that are surely no more than the answer has room for, or one; gives those to be read from the store.
+    fn next_group(&self, bodies: &mut Bodies) -> Vec<BlockHash> {
+        let mut room = RESPONSE_BUDGET.saturating_sub(bodies.bytes);
+        let mut to_read = Vec::new();
+        while let Some(hash) = bodies.left.last().copied() {
+            let count = self.chain.header(&hash).map_or(0, |header| header.tx_count() as usize);
+            let most = count.saturating_mul(MOST_TRANSACTION_BYTES).min(self.config.spec.max_block_bytes());
+            if most > room && !bodies.group.is_empty() {
+                break;
+            }
+            room = room.saturating_sub(most);
+            bodies.left.pop();
+            if let Some(body) = self.blocks.body(&hash) {
+                bodies.read.insert(hash, body.to_vec());
+            } else if self.chain.has_body(&hash) {
+                to_read.push(hash);
+            } else {
+                continue;
+            }
+            bodies.group.push(hash);
+        }
+        to_read
     }
 
     fn pooled(&self, ids: &[TxId]) -> Vec<Transaction> {
