@@ -14,6 +14,7 @@
 //! | [`headers`] | whom to ask for headers | one claim a peer, 4 chains being weighed |
 //! | [`branch`] | which stretch of a weighed chain to fetch from whom | 4 stretches of 2000 headers |
 //! | [`bodies`] | which body to fetch from whom | a window of 512 in 16 batches |
+//! | [`snapshot`] | which chunk of a state to fetch from whom | four offers a peer, 256 chunks in 16 batches |
 //! | [`compact`] | a block from short ids | one slot a transaction the header counts |
 //! | [`early`] | blocks from the future | 32, 4 from one peer |
 //! | [`transactions`] | transaction announcements | 4096 ids known a peer, 1024 waiting, 256 wanted from one |
@@ -34,11 +35,13 @@ mod recent;
 pub mod requests;
 mod rng;
 pub mod score;
+pub mod snapshot;
 pub mod transactions;
 
 pub use message::{
-    Body, CompactBlock, Failure, Hello, LinkMessage, MAX_LINK_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
-    Message, PROTOCOL_VERSION, PeerRecord, Prefilled, Request, RequestId, Response, ShortId, TipClaim,
+    Body, Chunk, CompactBlock, Failure, Hello, Keeps, LinkMessage, MAX_LINK_BYTES, MAX_REQUEST_BYTES,
+    MAX_RESPONSE_BYTES, Message, PROTOCOL_VERSION, PeerRecord, Prefilled, Request, RequestId, Response,
+    ShortId, TipClaim,
 };
 pub use peer::{
     ConnectionKind, MAX_ADDRESS_BYTES, MAX_PEER_ID_BYTES, PeerAddress, PeerError, PeerId, PeerInfo,

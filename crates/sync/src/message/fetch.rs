@@ -6,7 +6,8 @@ use tabchain_primitives::codec::{
 use tabchain_primitives::{BlockHash, Header, Transaction, TxId};
 
 use super::{
-    MAX_BODIES, MAX_BODY_BYTES, MAX_HEADERS, MAX_LOCATOR, MAX_NAMED_TRANSACTIONS, MAX_TRANSACTION_IDS,
+    MAX_BODIES, MAX_BODY_BYTES, MAX_CHUNK_BYTES, MAX_CHUNKS, MAX_HEADERS, MAX_LOCATOR,
+    MAX_NAMED_TRANSACTIONS, MAX_SNAPSHOTS, MAX_TRANSACTION_IDS,
 };
 
 /// A question.
@@ -30,6 +31,15 @@ pub enum Request {
     },
     /// Transactions of the memory pool, at most [`MAX_TRANSACTION_IDS`].
     Transactions(Vec<TxId>),
+    /// The blocks whose state the answerer can give.
+    Snapshots,
+    /// Chunks of the state after a block.
+    StateChunks {
+        /// The block.
+        block: BlockHash,
+        /// The first bytes of the account keys, rising, at most [`MAX_CHUNKS`].
+        first_bytes: Vec<u8>,
+    },
 }
 
 /// An answer. A shorter one than was asked for says that the rest is not there, or did not fit.
@@ -43,6 +53,19 @@ pub enum Response {
     BlockTransactions(Vec<Transaction>),
     /// Some of the transactions asked for, in the order asked.
     Transactions(Vec<Transaction>),
+    /// Blocks of the answerer's chain whose state it can give, highest first, at most [`MAX_SNAPSHOTS`].
+    Snapshots(Vec<BlockHash>),
+    /// Some of the chunks asked for, in the order asked.
+    StateChunks(Vec<Chunk>),
+}
+
+/// A chunk of a state as bytes: to be checked against the state root of a header, not yet looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The first byte of its account keys.
+    pub first_byte: u8,
+    /// The encoded chunk, at most [`MAX_CHUNK_BYTES`].
+    pub bytes: Vec<u8>,
 }
 
 /// The body of a block as bytes: what its header commits to, not yet looked into.
@@ -98,6 +121,12 @@ impl Encode for Request {
                 out.push(3);
                 write_list(out, ids);
             }
+            Self::Snapshots => out.push(4),
+            Self::StateChunks { block, first_bytes } => {
+                out.push(5);
+                block.encode(out);
+                write_bytes(out, first_bytes);
+            }
         }
     }
 }
@@ -109,6 +138,8 @@ impl Decode for Request {
             1 => Ok(Self::Bodies(r.list(1..=MAX_BODIES)?)),
             2 => Ok(Self::BlockTransactions { block: BlockHash::decode(r)?, positions: positions(r)? }),
             3 => Ok(Self::Transactions(r.list(1..=MAX_TRANSACTION_IDS)?)),
+            4 => Ok(Self::Snapshots),
+            5 => Ok(Self::StateChunks { block: BlockHash::decode(r)?, first_bytes: first_bytes(r)? }),
             kind => Err(DecodeError::UnknownKind { of: "request", kind }),
         }
     }
@@ -133,6 +164,14 @@ impl Encode for Response {
                 out.push(3);
                 write_list(out, transactions);
             }
+            Self::Snapshots(blocks) => {
+                out.push(4);
+                write_list(out, blocks);
+            }
+            Self::StateChunks(chunks) => {
+                out.push(5);
+                write_list(out, chunks);
+            }
         }
     }
 }
@@ -144,6 +183,8 @@ impl Decode for Response {
             1 => Ok(Self::Bodies(r.list(0..=MAX_BODIES)?)),
             2 => Ok(Self::BlockTransactions(r.list(0..=MAX_NAMED_TRANSACTIONS)?)),
             3 => Ok(Self::Transactions(r.list(0..=MAX_TRANSACTION_IDS)?)),
+            4 => Ok(Self::Snapshots(r.list(0..=MAX_SNAPSHOTS)?)),
+            5 => Ok(Self::StateChunks(r.list(0..=MAX_CHUNKS)?)),
             kind => Err(DecodeError::UnknownKind { of: "response", kind }),
         }
     }
@@ -161,6 +202,21 @@ impl Decode for Body {
 
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self { hash: BlockHash::decode(r)?, bytes: r.bytes(1..=MAX_BODY_BYTES)?.to_vec() })
+    }
+}
+
+impl Encode for Chunk {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(self.first_byte);
+        write_bytes(out, &self.bytes);
+    }
+}
+
+impl Decode for Chunk {
+    const MIN_BYTES: usize = 3;
+
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { first_byte: r.u8()?, bytes: r.bytes(1..=MAX_CHUNK_BYTES)?.to_vec() })
     }
 }
 
@@ -206,6 +262,16 @@ fn positions(r: &mut Reader<'_>) -> Result<Vec<u32>, DecodeError> {
         positions.push(next);
     }
     Ok(positions)
+}
+
+/// First bytes of account keys, rising, at least one.
+fn first_bytes(r: &mut Reader<'_>) -> Result<Vec<u8>, DecodeError> {
+    let first_bytes = r.bytes(1..=MAX_CHUNKS)?;
+    if first_bytes.is_sorted_by(|a, b| a < b) {
+        Ok(first_bytes.to_vec())
+    } else {
+        Err(DecodeError::NotCanonical("a list of first bytes"))
+    }
 }
 
 /// A number of at most `max`.

@@ -27,6 +27,8 @@ pub enum LinkMessage {
     GetPeers,
     /// Peers the sender has found good.
     Peers(Vec<PeerRecord>),
+    /// Which bodies the sender has changed.
+    Keeps(Keeps),
 }
 
 /// Who is speaking, on which chain, and how far they are.
@@ -38,6 +40,8 @@ pub struct Hello {
     pub genesis: BlockHash,
     /// The sender's best tip.
     pub tip: TipClaim,
+    /// Which bodies the sender has.
+    pub keeps: Keeps,
     /// The sender's clock, so that a clock which is off can be noticed.
     pub time: Timestamp,
     /// The sender's software in a few words, at most [`MAX_AGENT_BYTES`]; for people only.
@@ -53,6 +57,18 @@ pub struct TipClaim {
     pub height: Height,
     /// The work of the chain that ends in it.
     pub work: Work,
+}
+
+/// Which bodies of its active chain a node has: the first ones up to a height, and the last ones from a height to its tip.
+///
+/// Whoever has all says `from` 0. One that forgets old bodies has only last ones; one that joined in the middle and checks
+/// the past has both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keeps {
+    /// Every body up to and with this height is there.
+    pub until: Height,
+    /// Every body from this height to the tip is there.
+    pub from: Height,
 }
 
 /// A block whose transactions the receiver most likely holds already.
@@ -115,6 +131,10 @@ impl Encode for LinkMessage {
                 out.push(6);
                 write_list(out, peers);
             }
+            Self::Keeps(keeps) => {
+                out.push(7);
+                keeps.encode(out);
+            }
         }
     }
 }
@@ -129,6 +149,7 @@ impl Decode for LinkMessage {
             4 => Ok(Self::GetTransactions),
             5 => Ok(Self::GetPeers),
             6 => Ok(Self::Peers(r.list(0..=MAX_PEERS_TOLD)?)),
+            7 => Ok(Self::Keeps(Keeps::decode(r)?)),
             kind => Err(DecodeError::UnknownKind { of: "link frame", kind }),
         }
     }
@@ -139,6 +160,7 @@ impl Encode for Hello {
         out.extend_from_slice(&self.version.to_le_bytes());
         self.genesis.encode(out);
         self.tip.encode(out);
+        self.keeps.encode(out);
         self.time.encode(out);
         write_bytes(out, self.agent.as_bytes());
     }
@@ -150,6 +172,7 @@ impl Decode for Hello {
             version: r.u32()?,
             genesis: BlockHash::decode(r)?,
             tip: TipClaim::decode(r)?,
+            keeps: Keeps::decode(r)?,
             time: Timestamp::decode(r)?,
             agent: r.text(0..=MAX_AGENT_BYTES)?.to_owned(),
         })
@@ -167,6 +190,26 @@ impl Encode for TipClaim {
 impl Decode for TipClaim {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self { hash: BlockHash::decode(r)?, height: Height::decode(r)?, work: Work::decode(r)? })
+    }
+}
+
+impl Keeps {
+    /// Whether the body at a height is there.
+    pub fn has(&self, height: Height) -> bool {
+        height <= self.until || height >= self.from
+    }
+}
+
+impl Encode for Keeps {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.until.encode(out);
+        self.from.encode(out);
+    }
+}
+
+impl Decode for Keeps {
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { until: Height::decode(r)?, from: Height::decode(r)? })
     }
 }
 

@@ -13,8 +13,8 @@ mod link;
 #[cfg(test)]
 mod tests;
 
-pub use fetch::{Body, Failure, Request, Response};
-pub use link::{CompactBlock, Hello, LinkMessage, PeerRecord, Prefilled, ShortId, TipClaim};
+pub use fetch::{Body, Chunk, Failure, Request, Response};
+pub use link::{CompactBlock, Hello, Keeps, LinkMessage, PeerRecord, Prefilled, ShortId, TipClaim};
 
 use tabchain_primitives::codec::{Decode, DecodeError, Encode, Reader};
 
@@ -36,7 +36,13 @@ pub const MAX_HEADERS: usize = 2_000;
 pub const MAX_BODIES: usize = 64;
 /// The largest body, in bytes.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
-/// A response stops taking further bodies or transactions once it holds so many bytes.
+/// The most snapshots told at once.
+pub const MAX_SNAPSHOTS: usize = 4;
+/// The most state chunks asked for at once.
+pub const MAX_CHUNKS: usize = 64;
+/// The largest state chunk, in bytes. A state whose accounts are more than about 80,000 to one chunk is not served.
+pub const MAX_CHUNK_BYTES: usize = 2 * 1024 * 1024;
+/// A response stops taking further bodies, chunks or transactions once it holds so many bytes.
 pub const RESPONSE_BUDGET: usize = 1024 * 1024;
 /// The most transactions of a block that a compact block or a request for its transactions can name.
 pub const MAX_NAMED_TRANSACTIONS: usize = 8_192;

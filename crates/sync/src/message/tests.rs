@@ -44,6 +44,7 @@ fn messages() -> Vec<Message> {
         version: PROTOCOL_VERSION,
         genesis: BlockHash::from_bytes([1; 32]),
         tip: claim(),
+        keeps: Keeps { until: Height::new(3), from: Height::new(5) },
         time: Timestamp::from_millis(12),
         agent: "tabchain/0".to_owned(),
     };
@@ -68,14 +69,19 @@ fn messages() -> Vec<Message> {
         Message::Link(LinkMessage::GetTransactions),
         Message::Link(LinkMessage::GetPeers),
         Message::Link(LinkMessage::Peers(vec![record])),
+        Message::Link(LinkMessage::Keeps(Keeps { until: Height::GENESIS, from: Height::new(4) })),
         request(Request::Headers { locator: vec![hash], limit: 2_000 }),
         request(Request::Bodies(vec![hash])),
         request(Request::BlockTransactions { block: hash, positions: vec![0, 300] }),
         request(Request::Transactions(vec![tx])),
+        request(Request::Snapshots),
+        request(Request::StateChunks { block: hash, first_bytes: vec![0, 7, 255] }),
         response(Response::Headers(vec![header()])),
         response(Response::Bodies(vec![Body { hash, bytes: vec![0] }])),
         response(Response::BlockTransactions(vec![transaction()])),
         response(Response::Transactions(vec![transaction()])),
+        response(Response::Snapshots(vec![hash])),
+        response(Response::StateChunks(vec![Chunk { first_byte: 7, bytes: vec![8, 7, 0, 0, 0] }])),
         Message::RequestFailed(RequestId(3), Failure::Busy),
     ]
 }
@@ -123,6 +129,17 @@ fn lists_end_at_their_bounds() {
     assert!(Response::from_bytes(&body(MAX_BODY_BYTES + 1)).is_err());
     assert!(body(MAX_BODY_BYTES).len() + RESPONSE_BUDGET <= MAX_RESPONSE_BYTES);
 
+    let chunk = |bytes| Chunk { first_byte: 0, bytes: vec![0; bytes] };
+    let chunks = |count, bytes| Response::StateChunks(vec![chunk(bytes); count]).to_bytes();
+    assert!(Response::from_bytes(&chunks(MAX_CHUNKS, 1)).is_ok());
+    assert!(Response::from_bytes(&chunks(MAX_CHUNKS + 1, 1)).is_err());
+    assert!(Response::from_bytes(&chunks(1, MAX_CHUNK_BYTES)).is_ok());
+    assert!(Response::from_bytes(&chunks(1, MAX_CHUNK_BYTES + 1)).is_err());
+    assert!(chunks(1, MAX_CHUNK_BYTES).len() + RESPONSE_BUDGET <= MAX_RESPONSE_BYTES);
+    let snapshots = |count| Response::Snapshots(vec![BlockHash::ZERO; count]).to_bytes();
+    assert!(Response::from_bytes(&snapshots(MAX_SNAPSHOTS)).is_ok());
+    assert!(Response::from_bytes(&snapshots(MAX_SNAPSHOTS + 1)).is_err());
+
     let every: Vec<u32> = (0..).take(MAX_NAMED_TRANSACTIONS).collect();
     let largest = Request::BlockTransactions { block: BlockHash::ZERO, positions: every }.to_bytes();
     assert!(Request::from_bytes(&largest).is_ok() && largest.len() <= MAX_REQUEST_BYTES);
@@ -137,8 +154,13 @@ fn a_bogus_length_costs_nothing() {
 }
 
 #[test]
-fn positions_rise() {
+fn positions_and_first_bytes_rise() {
     let request = |positions| Request::BlockTransactions { block: BlockHash::ZERO, positions }.to_bytes();
+    assert!(Request::from_bytes(&request(vec![1, 2])).is_ok());
+    for unordered in [vec![2, 1], vec![1, 1]] {
+        assert!(matches!(Request::from_bytes(&request(unordered)), Err(DecodeError::NotCanonical(_))));
+    }
+    let request = |first_bytes| Request::StateChunks { block: BlockHash::ZERO, first_bytes }.to_bytes();
     assert!(Request::from_bytes(&request(vec![1, 2])).is_ok());
     for unordered in [vec![2, 1], vec![1, 1]] {
         assert!(matches!(Request::from_bytes(&request(unordered)), Err(DecodeError::NotCanonical(_))));
