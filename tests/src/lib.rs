@@ -8,7 +8,7 @@ pub mod fuzz;
 
 use tabchain_chain::testing::{Key, parameters, spec, units};
 use tabchain_consensus::ChainSpec;
-use tabchain_node::{AccountView, Command, Reply};
+use tabchain_node::{AccountView, Command, Limits, Reply};
 use tabchain_primitives::{
     AccountNonce, Action, Address, Anchor, BlockHash, Height, Transaction, UnsignedTransaction,
 };
@@ -24,6 +24,11 @@ pub fn world_of_minutes(seed: u64) -> Sim {
     let minutes =
         tabchain_consensus::Parameters { interval_ms: 60_000, half_life_ms: 1_800_000, ..parameters() };
     Sim::new(World::new(ChainSpec::new(minutes).expect("these parameters make a chain").into(), seed))
+}
+
+/// A world on the chain for tests in which nodes take on so much.
+pub fn world_with(seed: u64, limits: Limits) -> Sim {
+    Sim::new(World { limits, ..World::new(spec(), seed) })
 }
 
 /// The address of the key with this number. Keys 0 to 7 begin with 1,000 TAB each.

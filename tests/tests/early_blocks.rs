@@ -12,7 +12,7 @@ use tabchain_node::{
 use tabchain_primitives::{Block, Height, Timestamp, Work};
 use tabchain_sim::Disk;
 use tabchain_sync::{
-    CompactBlock, Hello, LinkMessage, Message, PROTOCOL_VERSION, PeerId, Request, Response, TipClaim,
+    CompactBlock, Hello, Keeps, LinkMessage, Message, PROTOCOL_VERSION, PeerId, Request, Response, TipClaim,
 };
 
 /// How long after the peers' first words the blocks may come in.
@@ -93,8 +93,8 @@ impl Stage {
         self.give(Input::PeerUp(peer, info));
         let genesis = spec().genesis_hash();
         let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
-        let (version, time) = (PROTOCOL_VERSION, self.now);
-        self.say(peer, LinkMessage::Hello(Hello { version, genesis, tip, time, agent: name.into() }));
+        let (version, keeps, time) = (PROTOCOL_VERSION, Keeps::default(), self.now);
+        self.say(peer, LinkMessage::Hello(Hello { version, genesis, tip, keeps, time, agent: name.into() }));
         peer
     }
 

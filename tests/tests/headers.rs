@@ -19,7 +19,7 @@ use tabchain_primitives::{
 };
 use tabchain_records::{Change, Column, Rows};
 use tabchain_sim::{Sim, World};
-use tabchain_sync::{Hello, LinkMessage, PROTOCOL_VERSION, Request, RequestId, Response, TipClaim};
+use tabchain_sync::{Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, RequestId, Response, TipClaim};
 use tabchain_tests::{address, agree, height};
 
 /// Counts the bytes that this thread holds, and the most it ever held.
@@ -138,6 +138,7 @@ impl Room {
             version: PROTOCOL_VERSION,
             genesis: self.spec.genesis_hash(),
             tip,
+            keeps: Keeps::default(),
             time: self.now,
             agent: "script".into(),
         };
@@ -164,6 +165,8 @@ impl Room {
                     Request::Bodies(_) => Response::Bodies(Vec::new()),
                     Request::BlockTransactions { .. } => Response::BlockTransactions(Vec::new()),
                     Request::Transactions(_) => Response::Transactions(Vec::new()),
+                    Request::Snapshots => Response::Snapshots(Vec::new()),
+                    Request::StateChunks { .. } => Response::StateChunks(Vec::new()),
                 };
                 self.give(Input::Message(from, Message::Response(id, response)));
             }

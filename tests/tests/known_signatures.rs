@@ -9,7 +9,7 @@ use tabchain_node::{
 };
 use tabchain_primitives::{Block, BlockHash, Height, Signature, Timestamp, Transaction, Work};
 use tabchain_records::Rows;
-use tabchain_sync::{CompactBlock, Hello, LinkMessage, PROTOCOL_VERSION, Prefilled, TipClaim};
+use tabchain_sync::{CompactBlock, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Prefilled, TipClaim};
 
 fn now() -> Timestamp {
     spec().genesis_header().time().saturating_add(1_000_000)
@@ -35,6 +35,7 @@ impl Stage {
             version: PROTOCOL_VERSION,
             genesis: spec().genesis_hash(),
             tip: TipClaim { hash: spec().genesis_hash(), height: Height::GENESIS, work: Work::ZERO },
+            keeps: Keeps::default(),
             time: now(),
             agent: String::new(),
         }));

@@ -37,6 +37,20 @@ pub(crate) struct HostOptions {
     pub name: String,
     /// The id of the swarm it is joined to.
     pub peer_id: String,
+    /// How to come to a chain that is far ahead; by snapshot, if left out.
+    #[tsify(optional)]
+    pub join: Option<Join>,
+    /// How many of the last blocks to keep in full; all, if left out.
+    #[tsify(optional)]
+    pub prune: Option<u32>,
+}
+
+/// How to come to a chain that is far ahead.
+#[derive(Clone, Copy, Deserialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Join {
+    Snapshot,
+    Full,
 }
 
 /// A running node.
@@ -90,6 +104,11 @@ impl Host {
         let store = IdbStore::open_writer(&options.name).await?;
         let mut config = Config::new(Arc::new(spec), random()?);
         config.identity = Some(identity(&options.peer_id)?);
+        config.limits.keep_bodies = options.prune;
+        config.limits.join = match options.join {
+            Some(Join::Full) => tabchain_node::Join::Full,
+            Some(Join::Snapshot) | None => tabchain_node::Join::Snapshot,
+        };
 
         let (net_commands, outgoing) = async_channel::bounded(QUEUE);
         let (incoming, net_events) = async_channel::bounded(QUEUE);

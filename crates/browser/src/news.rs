@@ -6,7 +6,7 @@ use tabchain_node::{Event, PeerChange, Warning};
 use tsify::Tsify;
 
 use crate::error::{EdgeError, Failure};
-use crate::view::{NodeMining, Peer, SyncState, Transaction, WalletState, Words};
+use crate::view::{NodeMining, Peer, Progress, SyncState, Transaction, WalletState, Words};
 
 /// Something that happened in the node, or that the node wants of the page.
 #[derive(Serialize, Tsify)]
@@ -23,6 +23,8 @@ pub(crate) enum News {
         state: SyncState,
         height: u32,
         best_height: u32,
+        #[serde(flatten)]
+        progress: Progress,
         peers: u32,
     },
     Peer {
@@ -86,6 +88,7 @@ pub(crate) enum WarningCode {
     StorageFull,
     Rebuilding,
     Clock,
+    FalsePast,
 }
 
 impl Words {
@@ -108,10 +111,11 @@ impl Words {
                 adopted: texts(adopted),
                 reverted: texts(reverted),
             },
-            Event::Sync { state, height, best_height, peers } => News::Sync {
+            Event::Sync { state, height, best_height, progress, peers } => News::Sync {
                 state: (*state).into(),
                 height: height.value(),
                 best_height: best_height.value(),
+                progress: (*progress).into(),
                 peers: *peers,
             },
             Event::Peer(change, peer) => News::Peer { change: (*change).into(), peer: peer.into() },
@@ -163,6 +167,7 @@ impl From<&Warning> for WarningCode {
             Warning::StaleTip { .. } => Self::StaleTip,
             Warning::StorageFull => Self::StorageFull,
             Warning::Rebuilding => Self::Rebuilding,
+            Warning::FalsePast { .. } => Self::FalsePast,
             Warning::Clock { .. } => Self::Clock,
         }
     }

@@ -25,6 +25,10 @@ pub(crate) struct NodeStatus {
     tip_time: Date,
     best_height: u32,
     sync: SyncState,
+    #[serde(flatten)]
+    progress: Progress,
+    /// The oldest height from which on every block is kept in full; 0 if all are.
+    keeps_from: u32,
     peers: u32,
     difficulty: f64,
     network_hash_rate: f64,
@@ -41,8 +45,35 @@ pub(crate) enum SyncState {
     Alone,
     Connecting,
     Headers,
+    Snapshot,
     Blocks,
     Synced,
+}
+
+/// How far a node is that joined in the middle.
+#[derive(Serialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Progress {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<SnapshotProgress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    past: Option<PastProgress>,
+    sources: u32,
+}
+
+#[derive(Serialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SnapshotProgress {
+    height: u32,
+    parts: u32,
+    of: u32,
+}
+
+#[derive(Serialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PastProgress {
+    joined_at: u32,
+    checked: u32,
 }
 
 /// What the node knows of mining; threads and hash rates are the miner's.
@@ -226,6 +257,8 @@ impl Words {
             tip_time: date(status.tip_time),
             best_height: status.best_height.value(),
             sync: status.sync.into(),
+            progress: status.progress.into(),
+            keeps_from: status.keeps_from.value(),
             peers: status.peers,
             difficulty: status.difficulty,
             network_hash_rate: status.network_hash_rate,
@@ -374,8 +407,28 @@ impl From<node::SyncState> for SyncState {
             node::SyncState::Alone => Self::Alone,
             node::SyncState::Connecting => Self::Connecting,
             node::SyncState::Headers => Self::Headers,
+            node::SyncState::Snapshot => Self::Snapshot,
             node::SyncState::Blocks => Self::Blocks,
             node::SyncState::Synced => Self::Synced,
+        }
+    }
+}
+
+impl From<node::Progress> for Progress {
+    fn from(progress: node::Progress) -> Self {
+        let snapshot = |snapshot: node::SnapshotProgress| SnapshotProgress {
+            height: snapshot.height.value(),
+            parts: snapshot.parts,
+            of: snapshot.of,
+        };
+        let past = |past: node::PastProgress| PastProgress {
+            joined_at: past.joined_at.value(),
+            checked: past.checked.value(),
+        };
+        Self {
+            snapshot: progress.snapshot.map(snapshot),
+            past: progress.past.map(past),
+            sources: progress.sources,
         }
     }
 }

@@ -14,7 +14,7 @@ use tabchain_sync::score::Fault;
 
 use crate::headers::Heaviest;
 use crate::node::{Node, Purpose};
-use crate::rows::{self, HeaderRow};
+use crate::rows::HeaderRow;
 use crate::verify::Job;
 use crate::{Event, blocks};
 
@@ -54,6 +54,11 @@ impl Moved {
         }
     }
 
+    /// The chain stands at this block without having taken the steps.
+    pub(crate) fn jump(&mut self, hash: BlockHash) {
+        self.adopted.push(hash);
+    }
+
     fn revert(&mut self, hash: BlockHash) {
         if self.adopted.last() == Some(&hash) {
             self.adopted.pop();
@@ -90,7 +95,8 @@ impl Node {
 
     /// Takes a body in. It counts only once its signatures are verified.
     pub(crate) fn accept_block(&mut self, block: Block, hash: BlockHash, source: Source) {
-        if self.chain.has_body(&hash) || self.is_verifying(&hash) || !self.chain.contains(&hash) {
+        let known = self.chain.has_body(&hash) || self.is_verifying(&hash) || self.is_pruned(&hash);
+        if known || !self.chain.contains(&hash) {
             return;
         }
         match CheckedBlock::check(&self.config.spec, block) {
@@ -155,13 +161,8 @@ impl Node {
 
     pub(crate) fn body_loaded(&mut self, hash: &BlockHash, rows: Rows) {
         self.reading.remove(hash);
-        let header = self.chain.header(hash).copied();
-        let block = rows.into_value().zip(header).and_then(|(body, header)| rows::block(header, &body));
-        match block.and_then(|block| CheckedBlock::check(&self.config.spec, block).ok()) {
-            Some(checked) => {
-                // Only blocks with verified signatures are ever written.
-                let verdict = tabchain_consensus::Verdict::AllValid;
-                let block = checked.verified(verdict).expect("the verdict is that all are valid");
+        match self.stored_block(hash, rows) {
+            Some(block) => {
                 let body = blocks::body_of(&block);
                 self.blocks.insert(block, body);
             }
@@ -179,19 +180,26 @@ impl Node {
 
     /// Connects the block, or starts to read it; true when the step is taken, or the block found invalid.
     fn connect(&mut self, hash: &BlockHash) -> bool {
-        let Some(block) = self.blocks.block(hash) else {
+        if self.blocks.block(hash).is_none() {
             self.read_ahead(hash);
             return false;
-        };
+        }
+        self.finish_snapshot();
+        let block = self.blocks.block(hash).expect("it was there just now");
         match self.chain.connect(block) {
             Ok(undo) => {
                 let block = block.clone();
-                self.disk.put(Column::Undo, *hash.as_bytes(), undo.to_bytes());
+                let height = block.block().header.height();
+                if self.keeps_undo(height) {
+                    self.disk.put(Column::Undo, *hash.as_bytes(), undo.to_bytes());
+                }
+                self.prune_undo(height);
                 self.blocks.insert_undo(undo);
                 self.index.connect(&block);
                 self.mempool.on_connect(block.block());
                 self.moved.adopt(*hash);
                 self.blocks_since_checkpoint += 1;
+                self.begin_snapshot();
             }
             Err(error) => {
                 assert!(error.is_rule(), "the chain named this block as its next step");
@@ -209,12 +217,14 @@ impl Node {
             self.read_body(hash);
             return false;
         };
-        let Some(undo) = self.blocks.undo(hash) else {
+        if self.blocks.undo(hash).is_none() {
             self.flush();
             self.reading.insert(*hash);
             self.load(Purpose::Undo(*hash), Query::get(Column::Undo, *hash.as_bytes()));
             return false;
-        };
+        }
+        self.drop_snapshot_of_tip();
+        let undo = self.blocks.undo(hash).expect("it was there just now");
         if self.chain.disconnect(undo).is_err() {
             self.rebuild();
             return false;
@@ -261,9 +271,7 @@ impl Node {
     fn read_ahead(&mut self, next: &BlockHash) {
         self.read_body(next);
         let height = self.chain.header(next).map_or(0, |header| header.height().value());
-        // No more than the cache holds, or the first would be pushed out by the last.
-        let fits = self.config.limits.block_bytes / (4 * self.config.spec.max_block_bytes().max(1));
-        for ahead in 1..READ_AHEAD.min(u32::try_from(fits).unwrap_or(READ_AHEAD)) {
+        for ahead in 1..self.read_ahead_fits(READ_AHEAD) {
             let Some(hash) = self.chain.best_hash_at(Height::new(height.saturating_add(ahead))) else {
                 return;
             };
@@ -271,6 +279,12 @@ impl Node {
                 self.read_body(&hash);
             }
         }
+    }
+
+    /// No more blocks are read ahead than the cache holds, or the first would be pushed out by the last.
+    pub(crate) fn read_ahead_fits(&self, most: u32) -> u32 {
+        let fits = self.config.limits.block_bytes / (4 * self.config.spec.max_block_bytes().max(1));
+        most.min(u32::try_from(fits).unwrap_or(most)).max(1)
     }
 
     fn read_body(&mut self, hash: &BlockHash) {
@@ -287,14 +301,17 @@ impl Node {
             self.rebuild();
             return;
         }
+        self.forget_body(hash);
+    }
+
+    /// A body is not there, or not any more.
+    pub(crate) fn forget_body(&mut self, hash: &BlockHash) {
         self.chain.forget_body(hash);
-        if let Some(header) = self.chain.header(hash).copied() {
-            self.write_header(hash, &header);
-        }
+        self.rewrite_header(hash);
     }
 
     /// Gives up the state and builds it anew from what the store has of blocks.
-    fn rebuild(&mut self) {
+    pub(crate) fn rebuild(&mut self) {
         self.flush();
         self.reading.clear();
         self.moved = Moved::default();
@@ -302,8 +319,21 @@ impl Node {
         self.begin_opening(true);
     }
 
-    fn mark_invalid(&mut self, hash: &BlockHash) {
+    /// A block breaks a rule: it is out, and so is everything above it.
+    pub(crate) fn mark_invalid(&mut self, hash: &BlockHash) {
+        if self.is_past(hash) {
+            self.leave_false_past(hash);
+        } else {
+            self.note_invalid(hash);
+        }
+    }
+
+    pub(crate) fn note_invalid(&mut self, hash: &BlockHash) {
         self.chain.mark_invalid(hash);
+        self.rewrite_header(hash);
+    }
+
+    fn rewrite_header(&mut self, hash: &BlockHash) {
         if let Some(header) = self.chain.header(hash).copied() {
             self.write_header(hash, &header);
         }

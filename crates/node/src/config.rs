@@ -33,6 +33,25 @@ pub struct Limits {
     pub checkpoint_blocks: u32,
     /// Headers beside the chains that count.
     pub chain: tabchain_chain::Limits,
+    /// How to come to a chain that is far ahead.
+    pub join: Join,
+    /// Blocks between two snapshots that are kept for others. One is joined by when it is as many blocks deep.
+    pub snapshot_blocks: u32,
+    /// How many steps back from the tip are kept. A deeper reorganisation rebuilds the state from blocks.
+    pub keep_undo: u32,
+    /// How many bodies below the tip are kept; none is all of them.
+    pub keep_bodies: Option<u32>,
+}
+
+/// How to come to a chain that is far ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// Take the accounts at a block that is deep enough, check them against its header, and be of use at once; all that
+    /// lies below is fetched and checked in the background.
+    #[default]
+    Snapshot,
+    /// Fetch and check every block from the first, and only then be of use.
+    Full,
 }
 
 impl Config {
@@ -50,7 +69,16 @@ impl Config {
 
 impl Default for Limits {
     fn default() -> Self {
-        let chain = tabchain_chain::Limits::default();
-        Self { peers: 32, outbound: 8, block_bytes: 16 * 1024 * 1024, checkpoint_blocks: 64, chain }
+        Self {
+            peers: 32,
+            outbound: 8,
+            block_bytes: 16 * 1024 * 1024,
+            checkpoint_blocks: 64,
+            chain: tabchain_chain::Limits::default(),
+            join: Join::Snapshot,
+            snapshot_blocks: 1_024,
+            keep_undo: 16_384,
+            keep_bodies: None,
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! [`CONGESTED_BYTES`] wait, no more blocks are fetched or mined.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use tabchain_primitives::Timestamp;
 use tabchain_records::{Batch, Column, Durability, StoreError};
@@ -48,6 +49,12 @@ impl Disk {
     pub(crate) fn delete(&mut self, column: Column, key: impl Into<Vec<u8>>) {
         if self.failed.is_none() {
             self.open.delete(column, key);
+        }
+    }
+
+    pub(crate) fn delete_range(&mut self, column: Column, range: Range<Vec<u8>>) {
+        if self.failed.is_none() {
+            self.open.delete_range(column, range);
         }
     }
 

@@ -3,7 +3,7 @@
 use tabchain_primitives::{BlockHash, Height};
 use tabchain_records::StoreError;
 
-use crate::{MiningStatus, PeerStatus, SyncState, TransactionView, WalletState};
+use crate::{MiningStatus, PeerStatus, Progress, SyncState, TransactionView, WalletState};
 
 /// News.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,8 @@ pub enum Event {
         height: Height,
         /// Height of the best header.
         best_height: Height,
+        /// How far it is with what it took from others.
+        progress: Progress,
         /// Peers that have said hello.
         peers: u32,
     },
@@ -72,6 +74,13 @@ pub enum Warning {
     /// Part of what was stored was damaged; it is being rebuilt.
     #[error("stored data was damaged and is being rebuilt")]
     Rebuilding,
+    /// The state was taken from a snapshot, and a block below it turned out to break a rule: the chain was left, whatever
+    /// its work.
+    #[error("block {height} breaks a rule; the chain above it was left")]
+    FalsePast {
+        /// The block's height.
+        height: Height,
+    },
     /// Most peers' clocks differ from ours.
     #[error("the clock seems to be {seconds} seconds off")]
     Clock {

@@ -36,9 +36,16 @@ pub(crate) enum Asked {
     Bodies(Vec<BlockHash>),
     BlockTransactions(BlockHash, Box<Reconstruction>),
     Transactions(Vec<TxId>),
+    Snapshots,
+    StateChunks(BlockHash, Vec<u8>),
 }
 
 impl Asked {
+    /// Whether it was about what makes up most of a ledger.
+    pub(crate) fn is_bulk(&self) -> bool {
+        matches!(self, Self::Bodies(_) | Self::StateChunks(..))
+    }
+
     /// How many bytes are kept for the answer.
     pub(crate) fn bytes(&self) -> usize {
         match self {
@@ -59,18 +66,18 @@ impl Node {
         if !self.disk.has_room() || self.jobs.len() >= MAX_VERIFYING {
             return;
         }
-        if self.chain.best_header().work <= self.chain.tip().work {
-            return;
-        }
-        let wanted = self.chain.missing_bodies(WANTED);
+        let wanted = self.wanted_bodies();
         if wanted.is_empty() {
             return;
         }
-        let (chain, headers) = (&self.chain, &self.headers);
+        let (chain, headers, peers) = (&self.chain, &self.headers, &self.peers);
         let has = |peer: &PeerId, hash: &BlockHash| {
             let (Some((claimed, height)), Some(header)) = (headers.claim(peer), chain.header(hash)) else {
                 return false;
             };
+            if !peers.get(peer).is_some_and(|peer| peer.keeps.has(header.height())) {
+                return false;
+            }
             if chain.contains(&claimed) {
                 chain.ancestor(&claimed, header.height()) == Some(*hash)
             } else {
@@ -81,6 +88,16 @@ impl Node {
             let request = Request::Bodies(plan.hashes.clone());
             self.ask(plan.peer, request, Asked::Bodies(plan.hashes), plan.patience);
         }
+    }
+
+    /// Bodies to be fetched, oldest first: those that lead to the best header, and once there are none, those of the past.
+    fn wanted_bodies(&self) -> Vec<BlockHash> {
+        if self.is_joining() {
+            return Vec::new();
+        }
+        let ahead = self.chain.best_header().work > self.chain.tip().work;
+        let wanted = if ahead { self.chain.missing_bodies(WANTED) } else { Vec::new() };
+        if wanted.is_empty() { self.missing_of_past() } else { wanted }
     }
 
     pub(crate) fn expire_requests(&mut self) {
@@ -111,6 +128,10 @@ impl Node {
             Asked::Bodies(hashes) => self.bodies.failed(peer, &hashes),
             Asked::BlockTransactions(hash, _) => self.bodies.release(&hash),
             Asked::Transactions(ids) => self.relay.failed(peer, &ids),
+            Asked::Snapshots => self.snapshots_came(peer, Vec::new()),
+            Asked::StateChunks(block, first_bytes) => {
+                self.joining.download.failed(peer, &block, &first_bytes);
+            }
         }
     }
 
@@ -144,6 +165,10 @@ impl Node {
             }
             (Asked::Transactions(ids), Response::Transactions(transactions)) => {
                 self.transactions_came(peer, &ids, transactions);
+            }
+            (Asked::Snapshots, Response::Snapshots(blocks)) => self.snapshots_came(&peer, blocks),
+            (Asked::StateChunks(block, asked), Response::StateChunks(chunks)) => {
+                self.chunks_came(peer, block, &asked, chunks);
             }
             (asked, _) => {
                 self.unanswered(&peer, asked);

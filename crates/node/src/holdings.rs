@@ -11,7 +11,8 @@
 //! | pool | the memory pool with its indexes: four times its bytes |
 //! | headers | chains being weighed, and stretches of the heaviest that wait for their turn |
 //!
-//! What waits for the disk has its bound in `disk`, headers that are kept in `tabchain_chain`, and bytes on their way to or from a peer in
+//! What waits for the disk has its bound in `disk`, headers that are kept and states, which cost work, in `tabchain_chain`, and bytes on
+//! their way to or from a peer in
 //! the network layer. Figures are estimates of what is allocated: contents and tables, not the allocator's own.
 
 use tabchain_chain::Weighing;
@@ -19,8 +20,11 @@ use tabchain_sync::bodies::{MAX_LACKS, MAX_OPEN};
 use tabchain_sync::book::PeerBook;
 use tabchain_sync::early::MAX_EARLY;
 use tabchain_sync::headers::MAX_WEIGHED;
-use tabchain_sync::message::{MAX_LINK_BYTES, MAX_TRANSACTION_IDS, RESPONSE_BUDGET};
+use tabchain_sync::message::{
+    MAX_CHUNK_BYTES, MAX_LINK_BYTES, MAX_SNAPSHOTS, MAX_TRANSACTION_IDS, RESPONSE_BUDGET,
+};
 use tabchain_sync::requests::MAX_OPEN_PER_PEER;
+use tabchain_sync::snapshot::MAX_WITHDRAWN;
 use tabchain_sync::transactions::TransactionRelay;
 
 use crate::Config;
@@ -65,12 +69,13 @@ impl Holdings {
         let peers = config.limits.peers;
         let block = config.spec.max_block_bytes();
         let questions = MAX_OPEN_PER_PEER * (size_of::<Asked>() + MAX_TRANSACTION_IDS * REMEMBERED);
-        let noted = size_of::<Peer>() + (MAX_KNOWN_BLOCKS + MAX_LACKS) * REMEMBERED + questions;
+        let offers = MAX_SNAPSHOTS + MAX_WITHDRAWN;
+        let noted = size_of::<Peer>() + (MAX_KNOWN_BLOCKS + MAX_LACKS + offers) * REMEMBERED + questions;
         Self {
             notes: PeerBook::max_bytes() + TransactionRelay::max_bytes(peers) + peers * noted,
             early: MAX_EARLY * MAX_LINK_BYTES * DECODED,
             rebuilding: MAX_REBUILDING_BYTES,
-            serving: MAX_SERVING * (RESPONSE_BUDGET + block),
+            serving: MAX_SERVING * (RESPONSE_BUDGET + block.max(MAX_CHUNK_BYTES)),
             relayed: (MAX_RELAYED_BYTES + RESPONSE_BUDGET) * DECODED,
             blocks: (MAX_VERIFYING * block + MAX_OPEN * (RESPONSE_BUDGET + block)) * DECODED,
             pool: tabchain_mempool::Limits::default().bytes * INDEXED,

@@ -31,25 +31,29 @@ mod headers;
 mod holdings;
 mod index;
 mod input;
+mod join;
 mod link;
 mod mining;
 mod node;
 mod notice;
 mod open;
 mod output;
+mod past;
 mod peers;
 mod pending;
 mod pool;
+mod prune;
 mod query;
 mod rows;
 mod serve;
+mod snapshots;
 mod store;
 mod verify;
 mod view;
 mod wallet;
 
 pub use command::{Command, MAX_LIST, Reply, Sealing};
-pub use config::{Config, Limits};
+pub use config::{Config, Join, Limits};
 pub use error::{CommandError, Reason};
 pub use event::{Event, PeerChange, Warning};
 pub use holdings::Holdings;
@@ -58,6 +62,7 @@ pub use node::Node;
 pub use output::{BatchId, CommandId, JobId, LoadId, Output, Template};
 pub use tabchain_sync::{ConnectionKind, Message, PeerAddress, PeerId, PeerInfo};
 pub use view::{
-    AccountView, BlockSummary, BlockView, Cursor, MiningStatus, PeerStatus, ProvenAccount, ProvenBlock,
-    Status, SyncState, TransactionStatus, TransactionView, WalletAccount, WalletState,
+    AccountView, BlockSummary, BlockView, Cursor, MiningStatus, PastProgress, PeerStatus, Progress,
+    ProvenAccount, ProvenBlock, SnapshotProgress, Status, SyncState, TransactionStatus, TransactionView,
+    WalletAccount, WalletState,
 };

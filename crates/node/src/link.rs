@@ -56,6 +56,7 @@ impl Node {
             LinkMessage::GetTransactions => self.transactions_asked(peer),
             LinkMessage::GetPeers => self.peers_asked(peer),
             LinkMessage::Peers(records) => self.peers_told(peer, records),
+            LinkMessage::Keeps(keeps) => self.peer_keeps(peer, keeps),
         }
     }
 

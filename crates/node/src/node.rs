@@ -23,14 +23,18 @@ use crate::disk::Disk;
 use crate::fetch::Asked;
 use crate::headers::Heaviest;
 use crate::index::Index;
+use crate::join::Joining;
 use crate::link::Told;
 use crate::mining::Mining;
 use crate::notice::Notices;
 use crate::open::{Opening, Part};
+use crate::past::Past;
 use crate::peers::Peer;
 use crate::pending::Pending;
+use crate::prune::Pruning;
 use crate::query::{Lookup, QueryId};
 use crate::serve::{Serving, ServingId};
+use crate::snapshots::Snapshots;
 use crate::verify::Job;
 use crate::wallet::WalletRoom;
 use crate::{Command, CommandError, CommandId, Config, Event, Input, JobId, LoadId, Output, Reply};
@@ -76,6 +80,11 @@ pub struct Node {
     pub(crate) headers: HeaderSync<Weighing>,
     pub(crate) heaviest: Heaviest,
     pub(crate) bodies: BodyDownload,
+    pub(crate) joining: Joining,
+    /// What lies below the block that the node joined at, until it is checked.
+    pub(crate) past: Option<Box<Past>>,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) pruning: Pruning,
     pub(crate) relay: TransactionRelay,
     pub(crate) held: HeldShares,
     pub(crate) early: EarlyBlocks,
@@ -105,6 +114,7 @@ pub(crate) enum Purpose {
     Open(Part),
     Body(BlockHash),
     Undo(BlockHash),
+    Past(BlockHash),
     Serve(ServingId),
     Query(QueryId),
 }
@@ -142,6 +152,10 @@ impl Node {
             headers: HeaderSync::default(),
             heaviest: Heaviest::default(),
             bodies: BodyDownload::default(),
+            joining: Joining::default(),
+            past: None,
+            snapshots: Snapshots::default(),
+            pruning: Pruning::default(),
             relay: TransactionRelay::default(),
             held: HeldShares::default(),
             early: EarlyBlocks::default(),
@@ -225,8 +239,15 @@ impl Node {
             return;
         }
         self.ask_for_headers();
+        self.join();
+        self.check_past();
+        if !matches!(self.phase, Phase::Running) {
+            return;
+        }
         self.ask_for_bodies();
         self.ask_for_transactions();
+        self.go_on_with_snapshot();
+        self.prune();
         self.watch_peers();
         self.dial();
         self.tell_transactions();
@@ -248,6 +269,7 @@ impl Node {
             Purpose::Open(part) => self.opening_loaded(id, part, rows),
             Purpose::Body(hash) => self.body_loaded(&hash, rows),
             Purpose::Undo(hash) => self.undo_loaded(&hash, rows),
+            Purpose::Past(hash) => self.past_loaded(&hash, rows),
             Purpose::Serve(serving) => self.serving_loaded(serving, rows),
             Purpose::Query(query) => self.query_loaded(query, id, rows),
         }
@@ -342,10 +364,17 @@ impl Node {
         self.wake = wake;
     }
 
+    /// Whether there is work that was only put off to let other inputs in between.
+    fn has_work_at_hand(&self) -> bool {
+        self.past_may_go_on() || self.can_write_snapshot() || self.may_prune()
+    }
+
     /// When something is due though nothing happens.
     fn next_moment(&self) -> Option<Timestamp> {
         [
             self.chain.next_step().filter(|_| self.may_step()).map(|_| self.now),
+            self.has_work_at_hand().then_some(self.now),
+            self.next_joining_moment(),
             self.requests.deadline(),
             self.early.next(),
             self.next_header_moment(),

@@ -1,14 +1,19 @@
 //! What the node is busy with, told as it changes.
 
-use tabchain_primitives::{CompactTarget, Timestamp, U256, Work};
+use std::collections::BTreeSet;
+
+use tabchain_primitives::{CompactTarget, Height, Timestamp, U256, Work};
 use tabchain_sync::headers::Bar;
-use tabchain_sync::{LinkMessage, PeerId, TipClaim};
+use tabchain_sync::{Keeps, LinkMessage, PeerId, TipClaim};
 
 use crate::node::Node;
-use crate::{Event, Status, SyncState, Warning};
+use crate::past::Past;
+use crate::{Event, PastProgress, Progress, Status, SyncState, Warning};
 
 /// Sync is told at most so often while its state stays.
 const TELL_EVERY_MS: u64 = 500;
+/// Peers are told at most so often which bodies there are.
+const TELL_KEEPS_EVERY_MS: u64 = 5_000;
 /// A tip is stale after so many intervals, and at least [`STALE_AT_LEAST_MS`].
 const STALE_INTERVALS: u64 = 60;
 const STALE_AT_LEAST_MS: u64 = 15 * 60 * 1000;
@@ -20,10 +25,23 @@ const RATE_BLOCKS: u32 = 30;
 const CLOCK_PEERS: usize = 3;
 const CLOCK_OFF_MS: u64 = 30_000;
 
+/// What is told of sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SyncFacts {
+    state: SyncState,
+    height: Height,
+    best_height: Height,
+    progress: Progress,
+    peers: u32,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
-    told: Option<(SyncState, u32, u32, u32)>,
+    told: Option<SyncFacts>,
     told_at: Timestamp,
+    /// The bodies that peers were told of, and when.
+    keeps: Keeps,
+    keeps_at: Timestamp,
     stale_told: bool,
     clock_told: bool,
     was_synced: bool,
@@ -55,6 +73,8 @@ impl Node {
             SyncState::Connecting
         } else if self.headers.is_behind(&Bar::best(&self.best_claim()), |hash| self.chain.contains(hash)) {
             SyncState::Headers
+        } else if self.joining.is_fetching() {
+            SyncState::Snapshot
         } else if self.chain.best_header().work > self.chain.tip().work {
             SyncState::Blocks
         } else {
@@ -65,6 +85,7 @@ impl Node {
     /// Tells what changed since it was last told.
     pub(crate) fn notice(&mut self) {
         self.tell_sync();
+        self.tell_keeps();
         self.tell_changed_peers();
         self.ask_for_pools();
         self.watch_tip();
@@ -76,7 +97,9 @@ impl Node {
             .then(|| self.notices.told_at.saturating_add(TELL_EVERY_MS));
         let stale = (self.ready && !self.notices.stale_told)
             .then(|| self.tip_since.saturating_add(self.stale_after()));
-        [sync, stale].into_iter().flatten().min()
+        let keeps = (self.notices.keeps != self.keeps())
+            .then(|| self.notices.keeps_at.saturating_add(TELL_KEEPS_EVERY_MS));
+        [sync, stale, keeps].into_iter().flatten().min()
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -89,6 +112,8 @@ impl Node {
             tip_time: tip.header.time(),
             best_height: best.height,
             sync: self.sync_state(),
+            progress: self.progress(),
+            keeps_from: self.keeps().from,
             peers: count(self.greeted().count()),
             target: tip.header.target(),
             difficulty: self.difficulty(tip.header.target()),
@@ -129,22 +154,51 @@ impl Node {
         age > self.stale_after()
     }
 
-    fn sync_facts(&self) -> (SyncState, u32, u32, u32) {
-        let (tip, best) = (self.chain.tip().height, self.chain.best_header().height);
-        (self.sync_state(), tip.value(), best.value(), count(self.greeted().count()))
+    fn sync_facts(&self) -> SyncFacts {
+        SyncFacts {
+            state: self.sync_state(),
+            height: self.chain.tip().height,
+            best_height: self.chain.best_header().height,
+            progress: self.progress(),
+            peers: count(self.greeted().count()),
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        let past = |past: &Past| PastProgress { joined_at: past.anchor(), checked: past.checked() };
+        let asked = self.requests.notes().filter(|(_, note)| note.is_bulk());
+        let sources: BTreeSet<_> = asked.map(|(peer, _)| peer).collect();
+        Progress {
+            snapshot: self.joining.progress(),
+            past: self.past.as_deref().map(past),
+            sources: count(sources.len()),
+        }
     }
 
     fn tell_sync(&mut self) {
         let facts = self.sync_facts();
         let changed = self.notices.told != Some(facts);
-        let new_state = self.notices.told.is_none_or(|told| told.0 != facts.0);
+        let new_state = self.notices.told.is_none_or(|told| told.state != facts.state);
         if !changed || !new_state && self.now.since(self.notices.told_at) < TELL_EVERY_MS {
             return;
         }
         self.notices.told = Some(facts);
         self.notices.told_at = self.now;
-        let (tip, best) = (self.chain.tip().height, self.chain.best_header().height);
-        self.event(Event::Sync { state: facts.0, height: tip, best_height: best, peers: facts.3 });
+        let SyncFacts { state, height, best_height, progress, peers } = facts;
+        self.event(Event::Sync { state, height, best_height, progress, peers });
+    }
+
+    /// Tells peers which bodies there are, when that has changed.
+    fn tell_keeps(&mut self) {
+        let keeps = self.keeps();
+        if keeps == self.notices.keeps || self.now.since(self.notices.keeps_at) < TELL_KEEPS_EVERY_MS {
+            return;
+        }
+        (self.notices.keeps, self.notices.keeps_at) = (keeps, self.now);
+        let peers: Vec<PeerId> = self.greeted().map(|(id, _)| *id).collect();
+        for peer in peers {
+            self.say(&peer, LinkMessage::Keeps(keeps));
+        }
     }
 
     /// Asks peers for their pending transactions, once the tip is reached and something can be said about them.

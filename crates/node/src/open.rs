@@ -10,15 +10,18 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use tabchain_chain::{Chain, ChainBuilder, RestoreError};
-use tabchain_primitives::BlockHash;
+use tabchain_chain::{Chain, ChainBuilder, Replay, RestoreError};
 use tabchain_primitives::codec::Decode;
+use tabchain_primitives::{BlockHash, Header};
 use tabchain_records::{Column, Query, Rows, StoreError};
 use tabchain_sync::PeerId;
 use tabchain_sync::book::GoodPeer;
 
 use crate::node::{Node, Phase, Purpose};
+use crate::past::Past;
+use crate::prune::Pruning;
 use crate::rows::{self, HeaderRow};
+use crate::snapshots::{KEPT, Snapshots};
 use crate::{CommandError, Config, Event, Input, LoadId, Warning};
 
 const MAX_DEFERRED: usize = 512;
@@ -34,6 +37,7 @@ pub(crate) struct Opening {
     headers: Vec<(BlockHash, HeaderRow)>,
     meta: BTreeMap<Vec<u8>, Vec<u8>>,
     chunks: Vec<(Vec<u8>, Vec<u8>)>,
+    replayed: Vec<(Vec<u8>, Vec<u8>)>,
     deferred: VecDeque<Input>,
     damaged: bool,
     /// The state on disk is not to be used.
@@ -46,6 +50,7 @@ pub(crate) enum Part {
     Meta,
     Headers,
     State,
+    Past,
     Wallet,
     Peers,
 }
@@ -58,6 +63,8 @@ impl Node {
         self.opening_load(Part::Headers, Query::prefix(Column::Headers, b"", HEADER_PAGE));
         if !rebuild {
             self.opening_load(Part::State, Query::prefix(Column::State, b"", STATE_CHUNKS));
+            let replayed = Query::prefix(Column::Snapshots, rows::REPLAY_PREFIX, STATE_CHUNKS);
+            self.opening_load(Part::Past, replayed);
             self.opening_load(Part::Wallet, Query::prefix(Column::Wallet, b"", META_ROWS));
             self.opening_load(Part::Peers, Query::prefix(Column::Peers, b"", PEER_ROWS));
         }
@@ -78,13 +85,14 @@ impl Node {
         match part {
             Part::Wallet => self.wallet.restore(&rows),
             Part::Peers => self.restore_peers(&rows),
-            Part::Meta | Part::Headers | Part::State => {}
+            Part::Meta | Part::Headers | Part::State | Part::Past => {}
         }
         let Phase::Opening(opening) = &mut self.phase else { return };
         opening.outstanding.remove(&id);
         match part {
             Part::Meta => opening.meta.extend(rows.0),
             Part::State => opening.chunks = rows.0,
+            Part::Past => opening.replayed = rows.0,
             Part::Headers => {
                 if let Some(next) = opening.take_headers(rows) {
                     self.opening_load(Part::Headers, Query::range(Column::Headers, next, None, HEADER_PAGE));
@@ -117,11 +125,20 @@ impl Node {
         self.chain = opening.chain(&self.config);
         self.pending.restore(opening.meta.get(rows::OWN_PENDING), opening.meta.get(rows::PENDING));
         self.index.clear();
+        self.past = None;
+        self.snapshots = Snapshots::default();
+        self.pruning = Pruning::default();
         if opening.rebuild {
             // Chunks from another life must not mix with those of the next checkpoint.
             self.disk.clear(Column::State);
             self.disk.clear(Column::Index);
+            self.disk.clear(Column::Snapshots);
             self.disk.put(Column::Meta, rows::CHECKPOINT, genesis.as_bytes().to_vec());
+            self.disk.put(Column::Meta, rows::SNAPSHOTS, rows::hashes(&[]));
+            self.disk.put(Column::Meta, rows::PAST, genesis.as_bytes().to_vec());
+        } else {
+            self.restore_snapshots(&opening);
+            self.restore_past(&opening);
         }
         if stored.is_none() {
             self.disk.put(Column::Meta, rows::CHAIN, genesis.as_bytes().to_vec());
@@ -134,6 +151,39 @@ impl Node {
         for input in opening.deferred {
             self.dispatch(input);
         }
+    }
+
+    /// Takes back which states are kept for others.
+    fn restore_snapshots(&mut self, opening: &Opening) {
+        let kept = opening.meta.get(rows::SNAPSHOTS).and_then(|row| rows::read_hashes(row, KEPT));
+        let kept = kept.unwrap_or_default().into_iter();
+        let known = kept.filter_map(|hash| Some((self.chain.header(&hash)?.height(), hash)));
+        self.snapshots.restore(known.collect());
+    }
+
+    /// Takes back what is left to be checked of the past. When that can't be told, all of it is checked again.
+    fn restore_past(&mut self, opening: &Opening) {
+        let (genesis, checkpoint) = (self.config.spec.genesis_hash(), self.chain.tip());
+        let anchor = opening.hash(rows::PAST).or((checkpoint.hash != genesis).then_some(checkpoint.hash));
+        let anchor = anchor.unwrap_or(genesis);
+        let height = self.chain.header(&anchor).filter(|_| self.chain.is_active(&anchor)).map(Header::height);
+        let anchor = height.map_or((checkpoint.height, checkpoint.hash), |height| (height, anchor));
+        if opening.hash(rows::PAST) != Some(anchor.1) {
+            self.disk.put(Column::Meta, rows::PAST, anchor.1.as_bytes().to_vec());
+        }
+        if anchor.1 == genesis {
+            return;
+        }
+        let chunks = opening.replayed.iter().filter_map(|(key, row)| Some((*key.get(1)?, &row[..])));
+        let replayed = opening.hash(rows::REPLAYED);
+        let replay = replayed.and_then(|at| Replay::restore(&self.chain, &at, chunks).ok());
+        let replay = replay.unwrap_or_else(|| {
+            // Rows that lead nowhere must not mix with those to come.
+            self.disk.delete_range(Column::Snapshots, rows::replay_range());
+            Replay::genesis(&self.config.spec)
+        });
+        let written = replay.height();
+        self.past = Some(Box::new(Past::new(replay, anchor, written)));
     }
 
     fn restore_peers(&mut self, rows: &Rows) {

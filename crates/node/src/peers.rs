@@ -13,8 +13,8 @@ use tabchain_sync::eviction::{Candidate, whom_to_let_go};
 use tabchain_sync::message::MAX_PEERS_TOLD;
 use tabchain_sync::score::{DISCOURAGED, Fault, Score};
 use tabchain_sync::{
-    Hello, LinkMessage, Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerInfo, PeerRecord, RecentSet,
-    TipClaim,
+    Hello, Keeps, LinkMessage, Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerInfo, PeerRecord,
+    RecentSet, TipClaim,
 };
 
 use crate::node::Node;
@@ -40,6 +40,8 @@ pub(crate) struct Peer {
     score: Score,
     /// What it may still ask of us.
     pub(crate) allowance: Allowance,
+    /// Which bodies it has.
+    pub(crate) keeps: Keeps,
     /// Blocks that it has told of, or been told of.
     pub(crate) knows: RecentSet<BlockHash>,
     pub(crate) origin: Origin,
@@ -86,6 +88,7 @@ impl Peer {
             ahead: 0,
             score: Score::default(),
             allowance: Allowance::new(since),
+            keeps: Keeps::default(),
             knows: RecentSet::new(MAX_KNOWN_BLOCKS),
             origin: Origin::Other,
             merits: Merits::default(),
@@ -213,9 +216,11 @@ impl Node {
         peer.ahead = signed(hello.time.millis()).saturating_sub(signed(self.now.millis()));
         peer.knows.insert(hello.tip.hash);
         let claim = hello.tip;
+        peer.keeps = hello.keeps;
         peer.hello = Some(hello);
         self.headers.claimed(id, claim);
         self.bodies.joined(id);
+        self.joining.download.joined(id);
         self.relay.joined(id);
         if outbound {
             self.ask_peer_for_peers(&id);
@@ -247,6 +252,7 @@ impl Node {
             version: PROTOCOL_VERSION,
             genesis: self.config.spec.genesis_hash(),
             tip: self.own_claim(),
+            keeps: self.keeps(),
             time: self.now,
             agent: self.config.agent.clone(),
         };
@@ -261,6 +267,14 @@ impl Node {
         self.bodies.moved(&id);
         if let Some(hello) = &mut peer.hello {
             hello.tip = claim;
+        }
+    }
+
+    /// A peer has other bodies than it had.
+    pub(crate) fn peer_keeps(&mut self, id: PeerId, keeps: Keeps) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.keeps = keeps;
+            self.bodies.moved(&id);
         }
     }
 
@@ -392,6 +406,7 @@ impl Node {
         }
         self.header_peer_left(id);
         self.bodies.left(id);
+        self.joining.download.left(id);
         self.relay.left(id);
         self.settle_held(id);
         self.serving.retain(|_, serving| serving.peer != *id);

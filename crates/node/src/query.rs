@@ -144,7 +144,8 @@ impl Node {
             let view = TransactionView::pending(transaction);
             return self.reply(command, Ok(Reply::Transaction(Some(Box::new(view)))));
         }
-        let places = self.index.transaction(id);
+        let past = self.past.iter().flat_map(|past| past.index().transaction(id));
+        let places = self.index.transaction(id).into_iter().chain(past).collect();
         self.look_up(command, Want::Transaction { id: *id, places }, Some(index::transaction_query(id)));
     }
 
@@ -157,7 +158,8 @@ impl Node {
             Vec::new()
         };
         let limit = limit - pending.len();
-        let places = self.index.address(address);
+        let past = self.past.iter().flat_map(|past| past.index().address(address));
+        let places = self.index.address(address).into_iter().chain(past).collect();
         let history = History { address: *address, before, pending, places, limit };
         self.look_up(command, Want::History(history), Some(index::address_query(address)));
     }

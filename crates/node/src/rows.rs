@@ -8,13 +8,20 @@
 //! | state | first byte of the account keys | the chunk's accounts |
 //! | index | `t` \|\| first byte of transaction ids \|\| height where the segment begins | 8 bytes of an id \|\| place, sorted |
 //! | | `a` \|\| first byte of addresses \|\| height where the segment begins | address \|\| place, sorted |
+//! | snapshots | `s` \|\| height \|\| first byte of the account keys | the chunk, as on the wire |
+//! | | `p` \|\| first byte of the account keys | the accounts of the replayed past |
 //! | meta | `chain`, `tip`, `checkpoint` | a block hash |
 //! | | `pending`, `pending-own` | transactions, one after the other |
+//! | | `snapshots` | the hashes of the blocks whose state is there whole |
+//! | | `past` | the hash of the block below which nothing was checked yet; the genesis if all was |
+//! | | `replayed` | the hash of the block after which the replayed past stands |
 //! | wallet | `keystore`, `accounts` | the encrypted wallet; its addresses |
 //! | peers | peer id | when it was good, its addresses |
 //!
 //! A place is a height and a position in the block. The index and the state stand at the checkpoint. Bytes that don't have the form of a row are not an error here: they are no row,
 //! and whoever reads decides what that means.
+
+use std::ops::Range;
 
 use tabchain_primitives::codec::{Decode, Encode, Reader, write_list};
 use tabchain_primitives::{Address, Block, BlockHash, HEADER_BYTES, Header, Height, Transaction};
@@ -31,6 +38,12 @@ pub(crate) const CHECKPOINT: &[u8] = b"checkpoint";
 pub(crate) const PENDING: &[u8] = b"pending";
 /// Meta: pending transactions of our own.
 pub(crate) const OWN_PENDING: &[u8] = b"pending-own";
+/// Meta: the blocks whose state is kept for others.
+pub(crate) const SNAPSHOTS: &[u8] = b"snapshots";
+/// Meta: the block that the node joined at, while what lies below is being checked.
+pub(crate) const PAST: &[u8] = b"past";
+/// Meta: the block after which the rows of the replayed past stand.
+pub(crate) const REPLAYED: &[u8] = b"replayed";
 /// Wallet: the encrypted wallet.
 pub(crate) const KEYSTORE: &[u8] = b"keystore";
 /// Wallet: its addresses, in order.
@@ -99,6 +112,11 @@ pub(crate) fn read_place(bytes: &[u8]) -> Option<Cursor> {
     Some(Cursor { height: Height::new(u32::from_be_bytes(*height)), position: position.into() })
 }
 
+/// The keys of an index's rows that begin so and stand for segments below a height.
+pub(crate) fn segments_below(beginning: [u8; 2], height: Height) -> Range<Vec<u8>> {
+    beginning.to_vec()..[&beginning[..], &height.value().to_be_bytes()].concat()
+}
+
 /// The addresses that a transaction concerns, each once: its sender and whom it pays.
 pub(crate) fn addresses_of(transaction: &Transaction) -> Vec<Address> {
     let paid = transaction.action().outputs().iter().map(|output| *output.to());
@@ -106,6 +124,52 @@ pub(crate) fn addresses_of(transaction: &Transaction) -> Vec<Address> {
     addresses.sort_unstable();
     addresses.dedup();
     addresses
+}
+
+/// A chunk of the state at a height.
+pub(crate) fn snapshot_key(height: Height, first_byte: u8) -> Vec<u8> {
+    [&snapshot_prefix(height)[..], &[first_byte]].concat()
+}
+
+/// All chunks of the state at a height.
+pub(crate) fn snapshot_range(height: Height) -> Range<Vec<u8>> {
+    let after = Height::new(height.value().saturating_add(1));
+    snapshot_prefix(height)..snapshot_prefix(after)
+}
+
+/// All chunks of states below a height.
+pub(crate) fn snapshots_below(height: Height) -> Range<Vec<u8>> {
+    snapshot_prefix(Height::GENESIS)..snapshot_prefix(height)
+}
+
+fn snapshot_prefix(height: Height) -> Vec<u8> {
+    [b"s".as_slice(), &height.value().to_be_bytes()].concat()
+}
+
+/// What all keys of the replayed past begin with.
+pub(crate) const REPLAY_PREFIX: &[u8] = b"p";
+
+pub(crate) fn replay_key(first_byte: u8) -> Vec<u8> {
+    [REPLAY_PREFIX, &[first_byte]].concat()
+}
+
+/// All rows of the replayed past.
+pub(crate) fn replay_range() -> Range<Vec<u8>> {
+    REPLAY_PREFIX.to_vec()..b"q".to_vec()
+}
+
+/// Block hashes, one after the other.
+pub(crate) fn hashes(hashes: &[BlockHash]) -> Vec<u8> {
+    let mut value = Vec::new();
+    write_list(&mut value, hashes);
+    value
+}
+
+pub(crate) fn read_hashes(value: &[u8], most: usize) -> Option<Vec<BlockHash>> {
+    let mut reader = Reader::new(value);
+    let hashes = reader.list(0..=most).ok()?;
+    reader.finish().ok()?;
+    Some(hashes)
 }
 
 /// The addresses of a wallet.
@@ -149,6 +213,16 @@ mod tests {
     }
 
     #[test]
+    fn the_chunks_of_a_height_are_one_range() {
+        let range = snapshot_range(Height::new(256));
+        assert!(range.contains(&snapshot_key(Height::new(256), 0)));
+        assert!(range.contains(&snapshot_key(Height::new(256), 255)));
+        assert!(!range.contains(&snapshot_key(Height::new(255), 255)));
+        assert!(!range.contains(&snapshot_key(Height::new(257), 0)));
+        assert!(replay_range().contains(&replay_key(255)) && !range.contains(&replay_key(255)));
+    }
+
+    #[test]
     fn the_other_rows_come_back() {
         for at in [(0, 0), (70_000, 300), (u32::MAX, 65_535)] {
             let at = Cursor { height: Height::new(at.0), position: at.1 };
@@ -158,6 +232,9 @@ mod tests {
         let addresses = [Address::from_bytes([1; 20]), Address::from_bytes([2; 20])];
         assert_eq!(read_accounts(&accounts(&addresses), 2), Some(addresses.to_vec()));
         assert_eq!(read_accounts(&accounts(&addresses), 1), None);
+        let hash = BlockHash::from_bytes([1; 32]);
+        assert_eq!(read_hashes(&hashes(&[hash, hash]), 2), Some(vec![hash, hash]));
+        assert_eq!(read_hashes(&hashes(&[hash, hash]), 1), None);
         let genesis = ChainSpec::dev().genesis();
         assert_eq!(block(genesis.header, &body(&genesis.transactions)), Some(genesis));
     }

@@ -2,17 +2,17 @@
 //!
 //! Bounds: [`MAX_SERVING_PER_PEER`] questions of a peer that need the store are open at once, and [`MAX_SERVING`] in all, the second half of them
 //! one a peer, so that a few that ask much leave room for others; further ones are refused as busy. Of
-//! bodies as many are read together as surely fit the answer's byte budget, or one, and the answer is cut there. Headers and transactions, which need no store, come
+//! bodies as many are read together as surely fit the answer's byte budget, or one, and the answer is cut there; of state chunks one is read at a time. Headers and transactions, which need no store, come
 //! out of an [allowance](tabchain_sync::allowance) of each peer.
 
 use std::collections::BTreeMap;
 
-use tabchain_primitives::{BlockHash, HEADER_BYTES, Transaction, TxId};
+use tabchain_primitives::{BlockHash, HEADER_BYTES, Height, Transaction, TxId};
 use tabchain_records::{Column, Query, Rows};
 use tabchain_sync::allowance::Leave;
 use tabchain_sync::message::RESPONSE_BUDGET;
 use tabchain_sync::score::Fault;
-use tabchain_sync::{Body, Failure, Message, PeerId, Request, RequestId, Response};
+use tabchain_sync::{Body, Chunk, Failure, Message, PeerId, Request, RequestId, Response};
 
 use crate::node::{Node, Purpose};
 use crate::{Output, rows};
@@ -39,6 +39,7 @@ pub(crate) struct Serving {
 #[derive(Debug)]
 enum Want {
     Bodies(Bodies),
+    Chunks { of: Height, left: std::vec::IntoIter<u8>, reading: Option<u8>, done: Vec<Chunk>, bytes: usize },
     Transactions { block: BlockHash, positions: Vec<u32> },
 }
 
@@ -81,6 +82,7 @@ impl Serving {
     pub(crate) fn bytes(&self) -> usize {
         match &self.want {
             Want::Bodies(bodies) => bodies.bytes + bodies.read.values().map(Vec::len).sum::<usize>(),
+            Want::Chunks { bytes, .. } => *bytes,
             Want::Transactions { .. } => 0,
         }
     }
@@ -111,6 +113,21 @@ impl Node {
             Request::Bodies(hashes) => {
                 self.serve(peer, id, Want::Bodies(Bodies::new(hashes)));
             }
+            Request::Snapshots => {
+                let offers = self.snapshots.offers();
+                self.answer(peer, id, Response::Snapshots(offers));
+            }
+            Request::StateChunks { block, first_bytes } => match self.snapshots.height(&block) {
+                Some(of) => {
+                    let left = first_bytes.into_iter();
+                    self.serve(
+                        peer,
+                        id,
+                        Want::Chunks { of, left, reading: None, done: Vec::new(), bytes: 0 },
+                    );
+                }
+                None => self.answer(peer, id, Response::StateChunks(Vec::new())),
+            },
             Request::BlockTransactions { block, positions } => {
                 self.serve(peer, id, Want::Transactions { block, positions });
             }
@@ -133,6 +150,14 @@ impl Node {
                     rows.0.into_iter().filter_map(|(key, body)| Some((rows::read_hash(&key)?, body))),
                 );
                 self.go_on_serving(id, Serving { want: Want::Bodies(bodies), ..serving });
+            }
+            Want::Chunks { of, left, reading, mut done, mut bytes } => {
+                if let (Some(first_byte), Some(chunk)) = (reading, rows.into_value()) {
+                    bytes += chunk.len();
+                    done.push(Chunk { first_byte, bytes: chunk });
+                }
+                let want = Want::Chunks { of, left, reading: None, done, bytes };
+                self.go_on_serving(id, Serving { want, ..serving });
             }
             Want::Transactions { block, positions } => {
                 let header = self.chain.header(&block).copied();
@@ -172,6 +197,18 @@ impl Node {
                     }
                 }
                 self.serving.insert(id, serving);
+            }
+            Want::Chunks { of, left, reading, done, bytes } => {
+                let next = left.next().filter(|_| *bytes < RESPONSE_BUDGET);
+                if let Some(first_byte) = next {
+                    *reading = Some(first_byte);
+                    let query = Query::get(Column::Snapshots, rows::snapshot_key(*of, first_byte));
+                    self.serving.insert(id, serving);
+                    self.load(Purpose::Serve(id), query);
+                    return;
+                }
+                let chunks = std::mem::take(done);
+                self.answer(serving.peer, serving.request, Response::StateChunks(chunks));
             }
             Want::Transactions { block, positions } => {
                 if let Some(known) = self.blocks.block(block) {

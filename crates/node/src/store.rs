@@ -6,7 +6,7 @@ use crate::node::{Node, Phase};
 use crate::{BatchId, CommandError, CommandId, Event, Output, Reply, Warning, rows};
 
 /// Blocks between two checkpoints while there are many blocks to catch up with.
-const BULK_CHECKPOINT_BLOCKS: u32 = 2_048;
+pub(crate) const BULK_CHECKPOINT_BLOCKS: u32 = 2_048;
 
 impl Node {
     /// Hands the open batch out if it should go.
@@ -27,6 +27,9 @@ impl Node {
         let due = self.blocks_since_checkpoint >= every || self.index.is_large();
         if due || matches!(self.phase, Phase::Closing) {
             self.checkpoint();
+        }
+        if matches!(self.phase, Phase::Closing) {
+            self.write_past();
         }
         self.disk.put(Column::Meta, rows::TIP, tip.as_bytes().to_vec());
         let (id, batch) = self.disk.flush();
@@ -78,6 +81,12 @@ impl Node {
             self.stop_mining();
             self.event(Event::Warning(Warning::StorageFull));
         }
+    }
+
+    /// Adds the whole state to the open batch, in place of what was there.
+    pub(crate) fn write_whole_state(&mut self) {
+        self.disk.clear(Column::State);
+        self.checkpoint();
     }
 
     /// Adds the state as it stands after the tip, and what the blocks up to there added to the index, to the open batch.

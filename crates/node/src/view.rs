@@ -23,6 +23,10 @@ pub struct Status {
     pub best_height: Height,
     /// What it is busy with.
     pub sync: SyncState,
+    /// How far it is with what it took from others without having checked it all.
+    pub progress: Progress,
+    /// The oldest height from which on every body is kept; the genesis if all are.
+    pub keeps_from: Height,
     /// Peers that have said hello.
     pub peers: u32,
     /// Target of the tip.
@@ -50,10 +54,43 @@ pub enum SyncState {
     Connecting,
     /// Fetching headers.
     Headers,
+    /// Fetching the accounts at a block that is deep enough.
+    Snapshot,
     /// Fetching and checking blocks.
     Blocks,
     /// At the tip of the best chain it knows.
     Synced,
+}
+
+/// How far a node is that joined in the middle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The snapshot that is being fetched.
+    pub snapshot: Option<SnapshotProgress>,
+    /// The past that is being checked. The node is of use meanwhile.
+    pub past: Option<PastProgress>,
+    /// Peers that are being asked for bodies or for parts of a snapshot.
+    pub sources: u32,
+}
+
+/// A snapshot that is being fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotProgress {
+    /// The height of its block.
+    pub height: Height,
+    /// Parts that have come, each checked by itself against the block's state root.
+    pub parts: u32,
+    /// Parts there are.
+    pub of: u32,
+}
+
+/// A past that is being checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastProgress {
+    /// The block whose accounts were taken from others, and checked against its header.
+    pub joined_at: Height,
+    /// Every block up to and with this height was checked here.
+    pub checked: Height,
 }
 
 /// Whether the node mines. Threads and hash rates are the miner's to tell.

@@ -10,7 +10,8 @@ use tabchain_node::{
 use tabchain_primitives::{Height, Timestamp, TxId, Work};
 use tabchain_records::Rows;
 use tabchain_sync::{
-    CompactBlock, Hello, LinkMessage, PROTOCOL_VERSION, PeerRecord, Request, RequestId, Response, TipClaim,
+    CompactBlock, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, PeerRecord, Request, RequestId, Response,
+    TipClaim,
 };
 
 const PEERS: u8 = 32;
@@ -64,7 +65,10 @@ impl Stage {
         let genesis = spec().genesis_hash();
         let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
         let (version, time, agent) = (PROTOCOL_VERSION, self.now, String::new());
-        self.say(peer, LinkMessage::Hello(Hello { version, genesis, tip, time, agent }));
+        self.say(
+            peer,
+            LinkMessage::Hello(Hello { version, genesis, tip, keeps: Keeps::default(), time, agent }),
+        );
     }
 }
 

@@ -51,11 +51,13 @@ pub enum Column {
     Wallet,
     /// Remembered peers.
     Peers,
+    /// States of earlier blocks: to be served, and to check the past with.
+    Snapshots,
 }
 
 impl Column {
     /// Every column, in the order of declaration.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Headers,
         Self::Bodies,
         Self::Undo,
@@ -64,6 +66,7 @@ impl Column {
         Self::Meta,
         Self::Wallet,
         Self::Peers,
+        Self::Snapshots,
     ];
 
     /// The name of the table on disk; changing one is a change of schema.
@@ -77,6 +80,7 @@ impl Column {
             Self::Meta => "meta",
             Self::Wallet => "wallet",
             Self::Peers => "peers",
+            Self::Snapshots => "snapshots",
         }
     }
 

@@ -23,6 +23,8 @@ pub enum Purpose {
     TransactionIds,
     /// Giving transactions.
     Transactions,
+    /// Asking for states of earlier blocks, and giving them.
+    Snapshots,
 }
 
 /// A block that was found in the world.
@@ -60,13 +62,14 @@ pub struct Chronicle {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Meeting,
         Self::Announcing,
         Self::Headers,
         Self::Blocks,
         Self::TransactionIds,
         Self::Transactions,
+        Self::Snapshots,
     ];
 
     /// What a message is for.
@@ -80,11 +83,13 @@ impl Purpose {
             Message::Request(_, request) => match request {
                 Request::Headers { .. } => Self::Headers,
                 Request::Transactions(_) => Self::TransactionIds,
+                Request::Snapshots | Request::StateChunks { .. } => Self::Snapshots,
                 _ => Self::Blocks,
             },
             Message::Response(_, response) => match response {
                 Response::Headers(_) => Self::Headers,
                 Response::Transactions(_) => Self::Transactions,
+                Response::Snapshots(_) | Response::StateChunks(_) => Self::Snapshots,
                 _ => Self::Blocks,
             },
             Message::RequestFailed(..) => Self::Meeting,

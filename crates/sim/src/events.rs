@@ -90,7 +90,7 @@ impl Sim {
             }
             What::Up { other, connection, info } => {
                 if self.network.connection(other, place) == Some(connection) {
-                    let (id, limit) = (self.places[other.0].id, self.world.limits.peers);
+                    let (id, limit) = (self.places[other.0].id, self.places[place.0].limits.peers);
                     self.input(place, Input::PeerUp(id, info));
                     self.insist(Watch::connected(place, self.network.neighbours(place).len(), limit));
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tabchain_consensus::ChainSpec;
 use tabchain_node::{
-    CommandError, CommandId, Event, JobId, Node, PeerAddress, PeerId, Reason, Reply, Template,
+    CommandError, CommandId, Event, JobId, Limits, Node, PeerAddress, PeerId, Reason, Reply, Template,
 };
 use tabchain_primitives::{Address, BlockHash, Timestamp};
 
@@ -22,6 +22,7 @@ pub struct Place(pub usize);
 /// A place and who lives there.
 pub(crate) struct Home {
     pub(crate) spec: Arc<ChainSpec>,
+    pub(crate) limits: Limits,
     pub(crate) id: PeerId,
     pub(crate) node: Option<Node>,
     /// Rises with every life of the node; what was meant for an earlier life is dropped.
@@ -65,9 +66,10 @@ impl Place {
 }
 
 impl Home {
-    pub(crate) fn new(place: Place, spec: Arc<ChainSpec>, hash_rate: f64) -> Self {
+    pub(crate) fn new(place: Place, spec: Arc<ChainSpec>, limits: Limits, hash_rate: f64) -> Self {
         Self {
             spec,
+            limits,
             id: place.peer_id(),
             node: None,
             life: 0,

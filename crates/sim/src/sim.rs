@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use tabchain_consensus::ChainSpec;
-use tabchain_node::{Command, CommandId, Config, ConnectionKind, Input, Node, PeerId, PeerInfo};
+use tabchain_node::{Command, CommandId, Config, ConnectionKind, Input, Limits, Node, PeerId, PeerInfo};
 use tabchain_primitives::{Address, Timestamp};
 use tabchain_sync::Rng;
 
@@ -81,7 +81,7 @@ impl Sim {
         let spot = (self.rng.unit(), self.rng.unit());
         self.network.add(self.world.access, spot);
         self.residents.insert(place.peer_id(), place);
-        self.places.push(Home::new(place, spec, self.world.hash_rate));
+        self.places.push(Home::new(place, spec, self.world.limits, self.world.hash_rate));
         self.places[place.0].disk.set_volatile(self.world.volatile_commits);
         self.open(place);
         place
@@ -102,7 +102,7 @@ impl Sim {
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let mut config = Config::new(Arc::clone(&home.spec), bytes);
         config.identity = Some(home.id);
-        config.limits = self.world.limits;
+        config.limits = home.limits;
         home.recorder = (self.world.recorded == Some(place)).then(|| Recorder::new(bytes, config.identity));
         home.node = Some(Node::open(config));
         let paces: Vec<_> = home.behaviours.iter().map(|behaviour| behaviour.pace_ms()).collect();
@@ -249,6 +249,11 @@ impl Sim {
     /// Sets a node's clock ahead.
     pub fn set_clock_ahead(&mut self, place: Place, millis: i64) {
         self.places[place.0].ahead_ms = millis;
+    }
+
+    /// Sets how much of everything the node of a place takes on, from the next time it is opened.
+    pub fn set_limits(&mut self, place: Place, limits: Limits) {
+        self.places[place.0].limits = limits;
     }
 
     /// Sets how many hashes a second a place makes when it mines.

@@ -29,7 +29,7 @@ pub use memory::MemoryStore;
 pub use tabchain_records::*;
 
 /// The layout on disk that this build writes, and the newest it reads. Both lasting backends record it.
-pub const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 2;
 
 /// Keeps rows. The futures are for one thread: they need not be `Send`.
 #[allow(async_fn_in_trait)]

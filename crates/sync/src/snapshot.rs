@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tabchain_primitives::{BlockHash, Timestamp};
 
-use crate::PeerId;
 use crate::message::{MAX_CHUNKS, MAX_SNAPSHOTS};
+use crate::{PeerId, RecentSet};
 
 /// The most batches open to one peer.
 pub const MAX_BATCHES: usize = 2;
@@ -21,6 +21,8 @@ pub const MAX_BATCHES: usize = 2;
 pub const MAX_OPEN: usize = 16;
 /// The most peers that are asked for one chunk at the same time.
 pub const MAX_ASKED: usize = 2;
+/// The most offers remembered that a peer did not keep.
+pub const MAX_WITHDRAWN: usize = 16;
 /// How many chunks a state has.
 pub const CHUNKS: usize = 256;
 
@@ -44,6 +46,8 @@ struct Lane {
     patience: u64,
     /// Batches it let stall since it last answered.
     stalls: u32,
+    /// What it offered and then did not give: it is not believed again.
+    withdrawn: RecentSet<BlockHash>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -88,6 +92,7 @@ impl SnapshotDownload {
             batch: MAX_CHUNKS,
             patience: PATIENCE_MS,
             stalls: 0,
+            withdrawn: RecentSet::new(MAX_WITHDRAWN),
         });
     }
 
@@ -96,9 +101,10 @@ impl SnapshotDownload {
         self.lanes.remove(peer);
     }
 
-    /// The next peer to ask for its offers.
-    pub fn ask(&mut self) -> Option<PeerId> {
-        let (peer, lane) = self.lanes.iter_mut().find(|(_, lane)| lane.offers == Offers::Unknown)?;
+    /// The next peer to ask for its offers, of those that may be asked.
+    pub fn ask(&mut self, may: impl Fn(&PeerId) -> bool) -> Option<PeerId> {
+        let unknown = |(peer, lane): &(&PeerId, &mut Lane)| lane.offers == Offers::Unknown && may(peer);
+        let (peer, lane) = self.lanes.iter_mut().find(unknown)?;
         lane.offers = Offers::Asked;
         Some(*peer)
     }
@@ -112,6 +118,7 @@ impl SnapshotDownload {
     pub fn offered(&mut self, peer: &PeerId, mut blocks: Vec<BlockHash>) {
         blocks.truncate(MAX_SNAPSHOTS);
         if let Some(lane) = self.lanes.get_mut(peer) {
+            blocks.retain(|block| !lane.withdrawn.contains(block));
             lane.offers = Offers::Known(blocks);
         }
     }
@@ -130,6 +137,13 @@ impl SnapshotDownload {
     pub fn begin(&mut self, block: BlockHash) {
         let missing = (0..=u8::MAX).map(|byte| (byte, Wait::default())).collect();
         self.target = Some(Target { block, missing });
+    }
+
+    /// The state does not come: none of those who offer it is believed again.
+    pub fn give_up(&mut self) {
+        if let Some(target) = self.target.take() {
+            self.lanes.values_mut().for_each(|lane| lane.withdraw(&target.block));
+        }
     }
 
     /// Fetches nothing more. What peers offer is asked anew when it is needed again.
@@ -228,6 +242,9 @@ impl Lane {
     }
 
     fn withdraw(&mut self, block: &BlockHash) {
+        if self.offered().contains(block) {
+            self.withdrawn.insert(*block);
+        }
         if let Offers::Known(blocks) = &mut self.offers {
             blocks.retain(|offered| offered != block);
         }
@@ -282,7 +299,7 @@ mod tests {
         let mut download = SnapshotDownload::default();
         for n in 1..=peers {
             download.joined(peer(n));
-            assert_eq!(download.ask(), Some(peer(n)));
+            assert_eq!(download.ask(|_| true), Some(peer(n)));
             download.offered(&peer(n), vec![BLOCK]);
         }
         download.begin(BLOCK);
@@ -299,8 +316,9 @@ mod tests {
     fn every_peer_is_asked_once_and_only_those_who_offer_a_state_are_asked_for_it() {
         let mut download = SnapshotDownload::default();
         (1..=3).for_each(|n| download.joined(peer(n)));
-        assert_eq!([download.ask(), download.ask(), download.ask()], [1, 2, 3].map(|n| Some(peer(n))));
-        assert_eq!(download.ask(), None);
+        assert_eq!(download.ask(|asked| *asked != peer(1)), Some(peer(2)));
+        assert_eq!([download.ask(|_| true), download.ask(|_| true)], [1, 3].map(|n| Some(peer(n))));
+        assert_eq!(download.ask(|_| true), None);
         assert!(download.is_asking());
         download.offered(&peer(1), vec![BLOCK]);
         download.offered(&peer(2), vec![]);
@@ -338,7 +356,9 @@ mod tests {
         let mut download = download(2);
         let plans = download.plan(at(0));
         let (slow, fast): (Vec<_>, Vec<_>) = plans.into_iter().partition(|plan| plan.peer == peer(1));
-        fast.iter().for_each(|plan| answer(&mut download, plan));
+        for plan in &fast {
+            answer(&mut download, plan);
+        }
         assert_eq!(download.plan(at(SLOW_MS - 1)), [], "it may still come");
         assert_eq!(download.next_try(at(SLOW_MS - 1)), Some(at(SLOW_MS)));
         let instead = download.plan(at(SLOW_MS));
@@ -360,6 +380,21 @@ mod tests {
         assert_eq!(download.sources(&BLOCK), 1);
         let empty = plans.iter().find(|plan| plan.peer == peer(2)).expect("both are asked");
         download.answered(&peer(2), &BLOCK, &empty.first_bytes, &BTreeSet::new());
+        assert_eq!(download.sources(&BLOCK), 0);
+        assert!(download.plan(at(100_000)).is_empty());
+
+        // Nor is it believed when it offers the same again.
+        download.end();
+        assert!(download.ask(|_| true).is_some());
+        download.offered(&peer(2), vec![BLOCK, BlockHash::ZERO]);
+        assert_eq!(download.offers(), BTreeSet::from([BlockHash::ZERO]));
+    }
+
+    #[test]
+    fn what_does_not_come_at_all_is_given_up() {
+        let mut download = download(2);
+        download.plan(at(0));
+        download.give_up();
         assert_eq!(download.sources(&BLOCK), 0);
         assert!(download.plan(at(100_000)).is_empty());
     }

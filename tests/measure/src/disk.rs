@@ -18,7 +18,7 @@ use tabchain_primitives::{Block, BlockHash, Encode, HEADER_BYTES, Header, Target
 use tabchain_records::{Column, Query};
 use tabchain_store::MemoryStore;
 use tabchain_sync::message::RESPONSE_BUDGET;
-use tabchain_sync::{Body, Hello, LinkMessage, PROTOCOL_VERSION, Request, Response, TipClaim};
+use tabchain_sync::{Body, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, Response, TipClaim};
 
 use crate::blocks;
 
@@ -89,6 +89,8 @@ impl Peer {
             }
             Request::BlockTransactions { .. } => Response::BlockTransactions(Vec::new()),
             Request::Transactions(_) => Response::Transactions(Vec::new()),
+            Request::Snapshots => Response::Snapshots(Vec::new()),
+            Request::StateChunks { .. } => Response::StateChunks(Vec::new()),
         }
     }
 }
@@ -116,6 +118,7 @@ impl World {
             version: PROTOCOL_VERSION,
             genesis: ChainSpec::dev().genesis_hash(),
             tip: TipClaim { hash: tip.hash(), height: tip.height(), work },
+            keeps: Keeps::default(),
             time: self.now,
             agent: "a file".to_owned(),
         };

@@ -153,6 +153,7 @@ pub(crate) const fn name(purpose: Purpose) -> &'static str {
         Purpose::Blocks => "blocks and parts of them",
         Purpose::TransactionIds => "ids of transactions",
         Purpose::Transactions => "transactions",
+        Purpose::Snapshots => "states of earlier blocks",
     }
 }
 

@@ -1,5 +1,6 @@
 //! What peers send: decoded canonically or not at all, and then judged without a panic.
 
+use tabchain_chain::Prefix;
 use tabchain_consensus::{
     CheckedBlock, CheckedTransaction, SignatureChecks, Verdict, check_hashed_header, check_header,
     verify_batch, verify_each,
@@ -10,11 +11,12 @@ use tabchain_primitives::{
 };
 use tabchain_sync::book::GoodPeer;
 use tabchain_sync::{
-    Body, CompactBlock, Failure, Hello, LinkMessage, MAX_LINK_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
-    Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerRecord, Request, RequestId, Response, TipClaim,
+    Body, Chunk, CompactBlock, Failure, Hello, Keeps, LinkMessage, MAX_LINK_BYTES, MAX_REQUEST_BYTES,
+    MAX_RESPONSE_BYTES, Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerRecord, Request, RequestId,
+    Response, TipClaim,
 };
 
-use super::world::{BLOCKS, payments, spec};
+use super::world::{BLOCKS, chain, payments, spec};
 
 /// More signatures than this are not checked twice.
 const FEW: usize = 16;
@@ -151,6 +153,7 @@ pub(super) fn links() -> Vec<Vec<u8>> {
         version: PROTOCOL_VERSION,
         genesis: spec().genesis_hash(),
         tip,
+        keeps: Keeps { until: Height::new(1), from: Height::new(300) },
         time: block.header.time(),
         agent: "fuzz".into(),
     };
@@ -165,27 +168,34 @@ pub(super) fn links() -> Vec<Vec<u8>> {
         LinkMessage::GetTransactions,
         LinkMessage::GetPeers,
         LinkMessage::Peers(vec![record]),
+        LinkMessage::Keeps(Keeps { until: Height::GENESIS, from: Height::new(300) }),
     ];
     said.iter().map(Encode::to_bytes).collect()
 }
 
-fn asked() -> [Request; 4] {
+fn asked() -> [Request; 6] {
     let hash = BLOCKS.all[0].0.hash();
     [
         Request::Headers { locator: vec![hash, spec().genesis_hash()], limit: 500 },
         Request::Bodies(vec![hash]),
         Request::BlockTransactions { block: hash, positions: vec![0, 1] },
         Request::Transactions(vec![payments(0)[0].unsigned().id()]),
+        Request::Snapshots,
+        Request::StateChunks { block: hash, first_bytes: vec![0, 128, 255] },
     ]
 }
 
-fn answered() -> [Response; 4] {
+fn answered() -> [Response; 6] {
     let block = &BLOCKS.all[0].0;
+    let chunk = chain().0.state_chunk(Prefix::byte(0)).to_bytes();
+    let chunk = Chunk { first_byte: 0, bytes: chunk };
     [
         Response::Headers(BLOCKS.all[..3].iter().map(|(block, _)| block.header).collect()),
         Response::Bodies(vec![Body { hash: block.hash(), bytes: body(block) }]),
         Response::BlockTransactions(block.transactions.clone()),
         Response::Transactions(payments(0)),
+        Response::Snapshots(vec![block.hash()]),
+        Response::StateChunks(vec![chunk]),
     ]
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use tabchain_chain::Prefix;
 use tabchain_chain::testing::{Key, solve};
 use tabchain_consensus::{SignatureChecks, Verdict, verify_batch};
 use tabchain_node::{Command, CommandId, Config, Event, Input, JobId, LoadId, Node, Output, Template};
@@ -13,15 +14,15 @@ use tabchain_primitives::{BlockHash, Decode, Encode, Header, Height, Timestamp};
 use tabchain_records::{Batch, Column, Query, Rows, StoreError};
 use tabchain_sim::Disk;
 use tabchain_sync::{
-    Body, CompactBlock, ConnectionKind, Failure, Hello, LinkMessage, MAX_LINK_BYTES, MAX_REQUEST_BYTES,
-    MAX_RESPONSE_BYTES, Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerInfo, Request, RequestId,
-    Response, TipClaim,
+    Body, Chunk, CompactBlock, ConnectionKind, Failure, Hello, Keeps, LinkMessage, MAX_LINK_BYTES,
+    MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerInfo, Request,
+    RequestId, Response, TipClaim,
 };
 
 use super::{
     bytes::Choices,
     decoders::body,
-    world::{BLOCKS, payments, spec},
+    world::{BLOCKS, SERVED, payments, spec},
 };
 
 /// A story has no more steps.
@@ -30,6 +31,8 @@ const MAX_STEPS: usize = 256;
 const MAX_OUTPUTS: usize = 2_048;
 /// Nor to more bytes for peers.
 const MAX_SENT: usize = 64 * 1024 * 1024;
+/// Blocks between two snapshots: few enough that the node joins by one.
+const SPAN: u32 = 2;
 /// How many peers there are.
 const PEERS: u8 = 4;
 
@@ -191,6 +194,7 @@ impl World {
                 version: PROTOCOL_VERSION,
                 genesis: if other == 3 { BlockHash::ZERO } else { spec().genesis_hash() },
                 tip,
+                keeps: Keeps::default(),
                 time: self.now,
                 agent: "fuzz".into(),
             }),
@@ -239,6 +243,13 @@ impl World {
                 let held = (0..8).flat_map(payments);
                 Response::Transactions(held.filter(|one| ids.contains(&one.unsigned().id())).collect())
             }
+            Request::Snapshots => Response::Snapshots(vec![SERVED.tip().hash]),
+            Request::StateChunks { block, first_bytes } if block == SERVED.tip().hash => {
+                let chunk = |first_byte| SERVED.state_chunk(Prefix::byte(first_byte)).to_bytes();
+                let chunk = |first_byte| Chunk { first_byte, bytes: chunk(first_byte) };
+                Response::StateChunks(first_bytes.into_iter().map(chunk).collect())
+            }
+            Request::StateChunks { .. } => Response::StateChunks(Vec::new()),
         };
         self.give(Input::Message(from, Message::Response(id, response)));
     }
@@ -271,10 +282,12 @@ impl World {
     fn ask(&mut self, choices: &mut Choices<'_>) -> Option<()> {
         let (from, kind, which) = (choices.byte()?, choices.byte()?, choices.byte()?);
         let block = &pick(which).0;
-        let request = match kind % 4 {
+        let request = match kind % 6 {
             0 => Request::Headers { locator: vec![block.hash()], limit: u32::from(kind) },
             1 => Request::Bodies(vec![block.hash(); 1 + usize::from(kind / 4)]),
             2 => Request::BlockTransactions { block: block.hash(), positions: vec![0, u32::from(kind)] },
+            3 => Request::Snapshots,
+            4 => Request::StateChunks { block: block.hash(), first_bytes: vec![kind / 6, 255] },
             _ => Request::Transactions(block.transactions.iter().map(|one| one.unsigned().id()).collect()),
         };
         let id = RequestId(u64::from(which));
@@ -430,7 +443,9 @@ impl World {
 }
 
 fn open() -> Node {
-    Node::open(Config::new(spec(), [5; 32]))
+    let mut config = Config::new(spec(), [5; 32]);
+    config.limits.snapshot_blocks = SPAN;
+    Node::open(config)
 }
 
 fn peer(number: u8) -> PeerId {
@@ -451,7 +466,9 @@ pub(super) fn stories() -> Vec<Vec<u8>> {
     let mine =
         [&join[..], &[14, 10, 2, 14, 9, 12, 16, 0, 5, 0, 60, 0, 15, 0, 0, 15, 0, 0, 14, 4, 9, 14, 6, 40]]
             .concat();
-    let announced = [&[10, 1, 0, 3, 0, 0, 1][..], &[4, 0, 0, 0, 5, 4, 0, 1, 0, 5, 4, 0, 2, 0, 5, 5]].concat();
+    // Headers come from it that are ahead of what it says it has: bodies are not asked of it beyond that.
+    let announced =
+        [&[10, 1, 0, 3, 0, 0, 1][..], &[4, 0, 0, 0, 5, 4, 0, 1, 0, 5, 4, 0, 2, 0, 5, 5], &truly].concat();
     let die =
         [&join[..], &[0, 255, 0, 18, 5, 0, 0, 14, 0, 0, 0, 255, 0, 18, 0, 1, 4, 1, 0, 3, 0, tip, 1], &truly]
             .concat();

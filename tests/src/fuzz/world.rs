@@ -34,6 +34,18 @@ pub(super) static BLOCKS: LazyLock<Blocks> = LazyLock::new(|| {
     Blocks { all, main: main.len() }
 });
 
+/// The chain at the block whose state honest peers serve: the third of the main blocks from their end.
+pub(super) static SERVED: LazyLock<Chain> = LazyLock::new(|| at(BLOCKS.main - 2).chain);
+
+/// The chain after so many of the main blocks.
+fn at(blocks: usize) -> Archive {
+    let mut archive = Archive::new(Chain::new(spec()));
+    for (block, _) in &BLOCKS.all[..blocks] {
+        archive.offer(block).expect("a good block");
+    }
+    archive
+}
+
 fn grow(on: &[(Block, Work)], count: u64, miner: u64) -> Vec<(Block, Work)> {
     let mut archive = Archive::new(Chain::new(spec()));
     for (block, _) in on {
@@ -57,10 +69,7 @@ pub(super) fn payments(nonce: u64) -> Vec<Transaction> {
 
 /// The chain at the end of the main blocks, and what takes its last block back.
 pub(super) fn chain() -> (Chain, Undo) {
-    let mut archive = Archive::new(Chain::new(spec()));
-    for (block, _) in &BLOCKS.all[..BLOCKS.main] {
-        archive.offer(block).expect("a good block");
-    }
+    let mut archive = at(BLOCKS.main);
     let tip = archive.chain.tip().hash;
     let undo = archive.undos.remove(&tip).expect("it was connected");
     (archive.chain, undo)

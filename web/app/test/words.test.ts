@@ -4,7 +4,7 @@ import { TabchainError as Made } from '../fixture/errors';
 import { confirmationsAt, tierOf } from '../src/lib/confirmations';
 import { codeOf, explain } from '../src/lib/errors';
 import { describeCandidate } from '../src/lib/kinds';
-import { describe, fraction, STEPS, stepOf } from '../src/lib/progress';
+import { describe, forgotten, fraction, measure, SHORT_WAY, STEPS, verified, way } from '../src/lib/progress';
 
 group('confirmations', () => {
   test('grow with the tip, without reading the transaction again', () => {
@@ -29,25 +29,58 @@ group('confirmations', () => {
 });
 
 group('progress', () => {
-  test('names the blocks and the time that is left', () => {
-    const sentence = describe({ state: 'blocks', height: 412, bestHeight: 1284, peers: 3, secondsLeft: 48 });
-    expect(sentence).toBe('Checking blocks: 412 of 1284, about 48 seconds left.');
+  const now = { height: 0, bestHeight: 9, peers: 1, sources: 0 };
+
+  test('names the blocks, the time that is left, and who gives', () => {
+    const blocks = { state: 'blocks', height: 412, bestHeight: 1284, peers: 3, sources: 2, secondsLeft: 48 } as const;
+    expect(describe(blocks)).toBe('Checking blocks: 412 of 1284, about 48 seconds left, from 2 tabs.');
+    expect(measure(blocks)).toBe('Blocks checked');
   });
 
   test('leaves the time out while nobody knows it', () => {
-    expect(describe({ state: 'headers', height: 0, bestHeight: 9, peers: 1 })).toBe(
-      'Fetching block headers from 1 tab: the newest seen is 9.',
+    expect(describe({ ...now, state: 'headers' })).toBe('Fetching block headers from 1 tab: the newest seen is 9.');
+  });
+
+  test('says what of a snapshot has come', () => {
+    const progress = { ...now, state: 'snapshot', sources: 3, snapshot: { height: 8192, parts: 12, of: 256 } } as const;
+    expect(describe(progress)).toBe('Fetching all balances as they were at block 8192: part 12 of 256, from 3 tabs.');
+    expect(fraction(progress)).toBeCloseTo(12 / 256);
+    expect(way(progress)).toEqual({ steps: STEPS, current: 3 });
+    expect(measure(progress)).toBe('Balances fetched');
+  });
+
+  test('tells apart what this tab has checked and what stands by its work alone', () => {
+    const past = { joinedAt: 8192, checked: 2000 };
+    const progress = { ...now, state: 'synced', height: 9210, peers: 3, sources: 3, past, secondsLeft: 40 } as const;
+    expect(describe(progress)).toBe(
+      'Ready to use, in sync with 3 other nodes. Checking the past: block 2000 of 8192, about 40 seconds left, from 3 tabs.',
     );
+    expect(verified(progress)).toBe(
+      'Checked by this tab so far: all balances at block 8192, against its header; blocks 8193 to 9210; blocks 1 to 2000. ' +
+        'Blocks 2001 to 8192 stand by the work done on them until they are checked too.',
+    );
+    expect(fraction(progress)).toBeCloseTo(2000 / 8192);
+    expect(way(progress)).toEqual({ steps: STEPS, current: 5 });
+    expect(verified({ ...progress, past: { joinedAt: 8192, checked: 0 } })).not.toContain('1 to 0');
   });
 
-  test('is a fraction only while blocks are checked', () => {
-    expect(fraction({ state: 'connecting', height: 0, bestHeight: 0, peers: 0 })).toBeUndefined();
-    expect(fraction({ state: 'blocks', height: 5, bestHeight: 10, peers: 1 })).toBe(0.5);
-    expect(fraction({ state: 'synced', height: 0, bestHeight: 0, peers: 1 })).toBe(1);
+  test('claims everything only when everything was checked', () => {
+    const progress = { ...now, state: 'synced', height: 9 } as const;
+    expect(describe(progress)).toContain('Every block up to 9 was checked by this tab.');
+    expect(verified(progress)).toBeUndefined();
+    expect(way(progress)).toEqual({ steps: SHORT_WAY, current: SHORT_WAY.length });
   });
 
-  test('has no step left when synced', () => {
-    expect(stepOf('synced')).toBe(STEPS.length);
+  test('says what was let go of', () => {
+    expect(forgotten({ keepsFrom: 0 })).toBeUndefined();
+    expect(forgotten({ keepsFrom: 900 })).toContain('from 900 on');
+    expect(forgotten({ keepsFrom: 900, past: { joinedAt: 899, checked: 3 } })).toBeUndefined();
+  });
+
+  test('is a fraction only where that can be told', () => {
+    expect(fraction({ ...now, state: 'connecting', bestHeight: 0 })).toBeUndefined();
+    expect(fraction({ ...now, state: 'blocks', height: 5, bestHeight: 10 })).toBe(0.5);
+    expect(fraction({ ...now, state: 'synced' })).toBe(1);
   });
 });
 

@@ -1,6 +1,7 @@
 import { Introduction } from './bootstrap.js';
 import { TabchainError, aborted, unlessAborted } from './error.js';
 import type { NodeEventMap } from './events.js';
+import { keepingOf } from './keeping.js';
 import { MAX_THREADS } from './miner.js';
 import { Session, type Holder } from './session.js';
 import type { Told } from './service.js';
@@ -43,6 +44,7 @@ export class Node extends EventTarget implements AsyncDisposable {
   static async open(options: OpenOptions = {}): Promise<Node> {
     checkSupport();
     const { signal } = options;
+    const keeping = keepingOf(options);
     const introduction = new Introduction(options.relays, options.iceServers);
     const bootstrap = await unlessAborted(introduction.first(signal), signal);
     const network = options.network ?? bootstrap.network ?? 'dev';
@@ -55,7 +57,7 @@ export class Node extends EventTarget implements AsyncDisposable {
       onRole: (role) => node && node.#emit('role', { role }),
       onFatal: (error) => node && node.#onFatal(error),
     };
-    const opening = Session.hold({ network, name, introduction, bootstrap, log: options.log }, holder);
+    const opening = Session.hold({ network, name, introduction, bootstrap, keeping, log: options.log }, holder);
     try {
       return (node = new Node(await unlessAborted(opening, signal), holder, network));
     } catch (error) {
@@ -134,7 +136,10 @@ export class Node extends EventTarget implements AsyncDisposable {
     return this.#session.ask({ type: 'sendTransaction', bytes });
   }
 
-  /** Resolves when the node stands at the tip of the best chain that its peers know. */
+  /**
+   * Resolves when the node stands at the tip of the best chain that its peers know, and is of use. It may then still be
+   * checking the blocks below where it joined: see `past` of `status()`.
+   */
   async waitForConsensus({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     await this.#until(['sync', 'status'], signal, async () => (await this.status()).sync === 'synced' || undefined);
   }

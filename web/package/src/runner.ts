@@ -4,8 +4,9 @@ import { log, Swarm } from '../wasm/tabchain.js';
 import type { Bootstrap, Introduction } from './bootstrap.js';
 import { loadCore, onCorePanic } from './core.js';
 import { TabchainError, type Failure } from './error.js';
+import type { Keeping } from './keeping.js';
 import { identity } from './profile.js';
-import { Progress } from './progress.js';
+import { Progress, stretchOf } from './progress.js';
 import { Relays } from './relays.js';
 import { Caller } from './rpc.js';
 import type { AskOf, Kind, Replies, Service, Told } from './service.js';
@@ -17,6 +18,7 @@ export interface RunnerOptions {
   name: string;
   introduction: Introduction;
   bootstrap: Bootstrap;
+  keeping: Keeping;
   log: LogLevel | undefined;
 }
 
@@ -45,12 +47,13 @@ export class Runner implements Service {
   static async start(options: RunnerOptions, listener: Listener): Promise<Runner> {
     const [module, seed] = await Promise.all([loadCore(), identity(options.name)]);
     const { port1, port2 } = new MessageChannel();
-    const { network, name, log: level } = options;
+    const { network, name, keeping, log: level } = options;
     if (level) log(level);
     const swarm = new Swarm({ network, identity: seed }, port1);
     const runner = new Runner(options, swarm, listener);
     try {
-      const open: Open = { type: 'open', module, network, name, peerId: swarm.peerId, port: port2, log: level };
+      const { peerId } = swarm;
+      const open: Open = { type: 'open', module, network, name, peerId, keeping, port: port2, log: level };
       await runner.#caller.ask(open, [port2]);
     } catch (error) {
       runner.#end();
@@ -173,11 +176,8 @@ export class Runner implements Service {
   }
 
   #addPace(sync: Extract<Told, { type: 'sync' }>['detail']): void {
-    if (sync.state !== 'blocks') {
-      this.#progress.reset();
-      return;
-    }
-    const seconds = this.#progress.secondsLeft(sync.height, sync.bestHeight, performance.now());
+    const stretch = stretchOf(sync);
+    const seconds = stretch && this.#progress.secondsLeft(stretch, performance.now());
     if (seconds !== undefined) sync.secondsLeft = seconds;
   }
 }
@@ -201,8 +201,9 @@ function toldOf(news: NodeNews): Told {
       return { type: 'head', detail: { hash, height, adopted, reverted } };
     }
     case 'sync': {
-      const { state, height, bestHeight, peers } = news;
-      return { type: 'sync', detail: { state, height, bestHeight, peers } };
+      const { state, height, bestHeight, snapshot, past, sources, peers } = news;
+      const joining = { ...(snapshot && { snapshot }), ...(past && { past }) };
+      return { type: 'sync', detail: { state, height, bestHeight, ...joining, sources, peers } };
     }
     case 'peer':
       return { type: 'peer', detail: { change: news.change, peer: news.peer } };

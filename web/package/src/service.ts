@@ -8,7 +8,9 @@ import type {
   BlockProof,
   BlockSummary,
   MiningStatus,
+  PastProgress,
   PeerInfo,
+  SnapshotProgress,
   Status,
   SyncState,
   Transaction,
@@ -71,6 +73,9 @@ export interface SyncProgress {
   state: SyncState;
   height: number;
   bestHeight: number;
+  snapshot?: SnapshotProgress;
+  past?: PastProgress;
+  sources: number;
   peers: number;
   secondsLeft?: number;
 }

@@ -13,6 +13,17 @@ export interface OpenOptions {
   log?: LogLevel;
   /** The name under which this browser keeps the ledger and the wallet. Default: `tabchain-${network}`. */
   name?: string;
+  /**
+   * How to come to a chain that is far ahead. `snapshot` (the default): take the balances at a block deep in the chain,
+   * check them against its header, be of use within seconds, and check all earlier blocks in the background. `full`: check
+   * every block from the first, and only then be of use.
+   */
+  join?: 'snapshot' | 'full';
+  /**
+   * Keep only so many of the last blocks in full, at least 288, where storage is short. Every block is checked all the same, and
+   * all headers and balances are kept. Default: keep all. What is gone comes back only with a fresh database.
+   */
+  prune?: number;
   /** Stops the opening. */
   signal?: AbortSignal;
 }
@@ -20,7 +31,7 @@ export interface OpenOptions {
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /** What a node is busy with. `alone`: nobody to talk to, and nobody known to dial. */
-export type SyncState = 'starting' | 'alone' | 'connecting' | 'headers' | 'blocks' | 'synced';
+export type SyncState = 'starting' | 'alone' | 'connecting' | 'headers' | 'snapshot' | 'blocks' | 'synced';
 /**
  * `direct`: WebRTC between two browsers. `relayed`: through a relay, within its limits, since no direct connection came
  * about; it is tried again and again. `native`: a socket to a program.
@@ -40,6 +51,14 @@ export interface Status {
   /** Height of the best header: what a node that is behind works towards. */
   bestHeight: number;
   sync: SyncState;
+  /** While it fetches the balances at a block deep in the chain, to be of use before it has every block. */
+  snapshot?: SnapshotProgress;
+  /** While it checks the blocks below where it joined; it is of use meanwhile. */
+  past?: PastProgress;
+  /** Peers that are being asked for blocks, or for parts of a snapshot. */
+  sources: number;
+  /** From this height on every block is kept in full; 0 if all are. */
+  keepsFrom: number;
   peers: number;
   relays: RelayInfo[];
   connections: ConnectionCounts;
@@ -54,6 +73,21 @@ export interface Status {
   mining: MiningStatus;
   /** What this origin keeps in the browser, as far as the browser tells. */
   storageBytes?: number;
+}
+
+export interface SnapshotProgress {
+  /** The height of its block. */
+  height: number;
+  /** Parts that have come. Each was checked by itself against the block's header. */
+  parts: number;
+  of: number;
+}
+
+export interface PastProgress {
+  /** The block whose balances were taken from others, and checked against its header. */
+  joinedAt: number;
+  /** Every block up to and with this height was checked by this node. */
+  checked: number;
 }
 
 export interface RelayInfo {
@@ -242,5 +276,6 @@ export interface SendOptions {
 export type SendManyOptions = Omit<SendOptions, 'to' | 'amount'> & { outputs: Output[] };
 export type AnchorOptions = Omit<SendOptions, 'to' | 'amount' | 'memo'> & { topic: string; data: Uint8Array };
 
-/** `relay-lost`: no relay is connected any more; peers stay. `rebuilding`: stored data was damaged and is made anew. */
-export type WarningCode = 'stale-tip' | 'storage-full' | 'relay-lost' | 'clock' | 'rebuilding';
+/** `relay-lost`: no relay is connected any more; peers stay. `rebuilding`: stored data was damaged and is made anew.
+ * `false-past`: a block below where the node joined broke a rule; the chain above it was left. */
+export type WarningCode = 'stale-tip' | 'storage-full' | 'relay-lost' | 'clock' | 'rebuilding' | 'false-past';

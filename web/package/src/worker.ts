@@ -2,6 +2,7 @@
 
 import { Host, initSync, log, onPanic, type News } from '../wasm/tabchain.js';
 import { TabchainError } from './error.js';
+import type { Keeping } from './keeping.js';
 import { Miner } from './miner.js';
 import { Server, type Endpoint } from './rpc.js';
 import type { Ask } from './service.js';
@@ -16,6 +17,7 @@ export interface Open {
   network: string;
   name: string;
   peerId: string;
+  keeping: Keeping;
   /** Leads to the swarm. */
   port: MessagePort;
   log: LogLevel | undefined;
@@ -60,13 +62,13 @@ async function carryOut(request: ToWorker): Promise<unknown> {
   }
 }
 
-async function open({ module, network, name, peerId, port, log: level }: Open): Promise<void> {
+async function open({ module, network, name, peerId, keeping, port, log: level }: Open): Promise<void> {
   initSync({ module });
   if (level) log(level);
   onPanic((message) => tell({ type: 'panic', message }));
   // A failure now is no failure yet: whoever starts mining later hears of it if it is still there.
   miner.prepare().catch(() => undefined);
-  host = await Host.open({ network, name, peerId }, port, onNews);
+  host = await Host.open({ network, name, peerId, ...keeping }, port, onNews);
 }
 
 function onNews(news: News): void {

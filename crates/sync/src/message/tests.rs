@@ -103,7 +103,7 @@ fn the_form_is_frozen() {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
     assert_eq!(
         TxId::from_bytes(digest).to_string(),
-        "147ec0b782f414c91f515951e8c0fbbf13a1cd2fece5f50ccb3508fcb0ed6f71"
+        "47a41310732a171130cc0487ff20d2545ea9f848d7f6fa6c517d74284f7ac2a3"
     );
 }
 

@@ -31,7 +31,7 @@ export class LiveNode {
     this.node = node;
     this.wallet = new LiveWallet(node);
     this.#status = $state.raw(status);
-    this.#progress = $state.raw({ ...status, state: status.sync });
+    this.#progress = $state.raw(progressOf(status));
   }
 
   static async open(options: OpenOptions, onFatal: (error: unknown) => void): Promise<LiveNode> {
@@ -105,20 +105,15 @@ export class LiveNode {
   }
 
   #proceed(progress: Progress): void {
-    const { state: sync, height, bestHeight, peers } = progress;
     this.#progress = progress;
-    this.#status = { ...this.#status, sync, height, bestHeight, peers };
+    const { state: sync, height, bestHeight, sources, peers } = progress;
+    this.#status = { ...this.#status, sync, height, bestHeight, sources, peers };
   }
 
   #take(status: Status): void {
     this.#status = status;
-    this.#progress = {
-      ...this.#progress,
-      state: status.sync,
-      height: status.height,
-      bestHeight: status.bestHeight,
-      peers: status.peers,
-    };
+    const { secondsLeft } = this.#progress;
+    this.#progress = { ...progressOf(status), ...(secondsLeft !== undefined && { secondsLeft }) };
     if (this.relayConnected) this.#clear('relay-lost');
   }
 
@@ -158,4 +153,10 @@ export class LiveNode {
       // As above.
     }
   }
+}
+
+/** What a status says of sync. */
+function progressOf(status: Status): Progress {
+  const { sync: state, height, bestHeight, snapshot, past, sources, peers } = status;
+  return { state, height, bestHeight, ...(snapshot && { snapshot }), ...(past && { past }), sources, peers };
 }
