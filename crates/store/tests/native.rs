@@ -98,9 +98,10 @@ fn a_file_from_the_future_is_refused_and_left_alone() {
     block_on(contract::fill(&open(&folder).unwrap(), 5));
     set_schema(&folder, SCHEMA + 1);
     assert_eq!(open(&folder).unwrap_err(), StoreError::NewerSchema { found: SCHEMA + 1, supported: SCHEMA });
+    let newer = SCHEMA + 1;
     assert_eq!(
         open(&folder).unwrap_err().to_string(),
-        "data has schema 2, this version understands up to 1; update to open it"
+        format!("data has schema {newer}, this version understands up to {SCHEMA}; update to open it")
     );
     set_schema(&folder, SCHEMA);
     assert!(block_on(contract::is_filled(&open(&folder).unwrap(), 5)));
