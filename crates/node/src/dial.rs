@@ -1,16 +1,18 @@
 //! Whom the node dials: peers of its own choice, one more while its tip is stale, and feelers.
 //!
-//! A *feeler* goes to a peer that was only heard of, says hello and goes again: so the book knows, before it matters, who is
-//! there. When no block has come for long, somebody may be keeping them from us: then one more peer than usual is
+//! A *feeler* goes to a peer that was only heard of, or now and then to one that was good before, says hello and goes again: so
+//! the book knows, before it matters, who is there. If the peer claims a chain with more work, the feeler stays until that has been
+//! looked into: two parts of the network that have enough connections of their own each find together by this. When no block has come for long, somebody may be keeping them from us: then one more peer than usual is
 //! dialled, and after a while the one that has been of least use is let go, again and again at growing distances until a
 //! block comes.
 //!
-//! Bounds: [`MAX_DIALS`] dials at once; a feeler every [`FEEL_EVERY_MS`]; one peer above [`Limits::outbound`](crate::Limits).
+//! Bounds: [`MAX_DIALS`] dials at once; one feeler at a time, every [`FEEL_EVERY_MS`], for [`FEELER_STAYS_MS`] at most; one peer above [`Limits::outbound`](crate::Limits).
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use tabchain_primitives::Timestamp;
+use tabchain_sync::headers::Bar;
 use tabchain_sync::{LinkMessage, PeerAddress, PeerId};
 
 use crate::node::Node;
@@ -19,8 +21,12 @@ use crate::{Output, Reason};
 
 const MAX_DIALS: usize = 4;
 const DIAL_PATIENCE_MS: u64 = 45_000;
-/// A new entry of the book is felt for at most so often.
+/// An entry of the book is felt for at most so often.
 const FEEL_EVERY_MS: u64 = 2 * 60 * 1000;
+/// Of so many feelers one goes to a peer that was good before.
+const FEELERS_TO_ONE_TRIED: usize = 4;
+/// A feeler that tells of more work stays at most so long.
+const FEELER_STAYS_MS: u64 = 10 * 60 * 1000;
 /// After so many intervals without a block, and at least [`LOOK_AT_LEAST_MS`], the node looks for other peers.
 const LOOK_INTERVALS: u64 = 10;
 const LOOK_AT_LEAST_MS: u64 = 2 * 60 * 1000;
@@ -74,6 +80,7 @@ impl Node {
         let now = self.now;
         self.dialling.under_way.retain(|_, dial| dial.until > now);
         self.let_least_useful_go();
+        self.let_feelers_go();
         while self.wants_to_dial() {
             let (peers, under_way) = (&self.peers, &self.dialling.under_way);
             let taken = |id: &PeerId| peers.contains_key(id) || under_way.contains_key(id);
@@ -99,7 +106,8 @@ impl Node {
         let tried = self.is_looking().then(|| self.trial_ends()).flatten();
         let asks = if self.wants_peers() { self.next_to_ask() } else { None };
         let asks = asks.map(|(at, _)| at.max(self.dialling.ask_at));
-        [gives_up, retry, feels, looks, tried, asks].into_iter().flatten().min()
+        let felt = self.feelers().map(|(_, peer)| peer.since.saturating_add(FEELER_STAYS_MS)).min();
+        [gives_up, retry, feels, looks, tried, asks, felt].into_iter().flatten().min()
     }
 
     /// Whether other peers are looked for, because no block has come for long.
@@ -130,7 +138,7 @@ impl Node {
         self.emit(Output::Dial(id, addresses));
     }
 
-    /// Dials somebody who was only heard of.
+    /// Dials somebody who was only heard of, or who was good before.
     fn feel(&mut self) {
         if self.dialling.feel_at > self.now || !self.has_enough() {
             return;
@@ -139,14 +147,44 @@ impl Node {
         self.dialling.feel_at = self.now.saturating_add(FEEL_EVERY_MS);
         let (peers, under_way) = (&self.peers, &self.dialling.under_way);
         let taken = |id: &PeerId| peers.contains_key(id) || under_way.contains_key(id);
-        if let Some((id, addresses)) = self.book.pick_new(self.now, &mut self.rng, taken) {
+        let tried_first = self.rng.below(FEELERS_TO_ONE_TRIED) == 0;
+        if let Some((id, addresses)) = self.book.pick_to_feel(tried_first, self.now, &mut self.rng, taken) {
             self.begin_dial(id, addresses, Origin::Feeler);
         }
     }
 
-    /// Whether all that is left to do is to feel for new peers, and there is a place for one.
+    /// Lets feelers go whose claim has been looked into, or that have had their time.
+    fn let_feelers_go(&mut self) {
+        let felt: Vec<PeerId> =
+            self.feelers().map(|(id, _)| *id).filter(|id| !self.is_worth_staying(id)).collect();
+        for id in felt {
+            self.disconnect(&id, Reason::Felt);
+        }
+    }
+
+    /// Whether a feeler's chain may still turn out to be the better one.
+    fn is_worth_staying(&self, id: &PeerId) -> bool {
+        let chain = &self.chain;
+        let in_time = self.peers.get(id).is_some_and(|peer| self.now.since(peer.since) < FEELER_STAYS_MS);
+        let promises = self.headers.promises(id, &Bar::best(&self.best_claim()), |hash| chain.contains(hash));
+        let claimed = self.headers.claim(id).and_then(|(hash, _)| chain.entry(&hash));
+        let comes = claimed.is_some_and(|entry| {
+            entry.status != tabchain_chain::Status::Invalid && entry.work > chain.tip().work
+        });
+        in_time && (promises || comes)
+    }
+
+    /// Feelers that said hello and stay, because they tell of more work.
+    fn feelers(&self) -> impl Iterator<Item = (&PeerId, &Peer)> {
+        self.greeted().filter(|(_, peer)| peer.origin == Origin::Feeler)
+    }
+
+    /// Whether all that is left to do is to feel for peers, nobody is being felt for, and there is a place for one.
     fn has_enough(&self) -> bool {
-        self.has_outbound() && self.dialling.is_empty() && self.peers.len() < self.config.limits.peers
+        self.has_outbound()
+            && self.dialling.is_empty()
+            && self.feelers().next().is_none()
+            && self.peers.len() < self.config.limits.peers
     }
 
     /// Asks some peer for others while nobody is left to be dialled.

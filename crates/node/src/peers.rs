@@ -206,11 +206,13 @@ impl Node {
         let (origin, outbound) = (peer.origin, peer.info.outbound);
         let address = peer.info.address.clone().filter(|_| outbound);
         self.note_good(id, address.as_ref());
-        if origin == Origin::Feeler && self.has_outbound() {
+        let has_outbound = self.has_outbound();
+        let tells_of_more = hello.tip.work > self.best_claim().work && !self.chain.contains(&hello.tip.hash);
+        if origin == Origin::Feeler && has_outbound && !tells_of_more {
             return self.disconnect(&id, Reason::Felt);
         }
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        if origin == Origin::Feeler {
+        if origin == Origin::Feeler && !has_outbound {
             peer.origin = Origin::Chosen;
         }
         peer.ahead = signed(hello.time.millis()).saturating_sub(signed(self.now.millis()));

@@ -150,15 +150,20 @@ impl PeerBook {
         Some((id, self.attempt(&id, now)))
     }
 
-    /// Picks a new peer that is due, to see whether it is there at all.
-    pub fn pick_new(
+    /// Picks a peer that is due, to see whether it is there and what it knows: a new one, or one that was good before if there
+    /// is none; with `tried_first` the other way round.
+    pub fn pick_to_feel(
         &mut self,
+        tried_first: bool,
         now: Timestamp,
         rng: &mut Rng,
         taken: impl Fn(&PeerId) -> bool,
     ) -> Option<(PeerId, Vec<PeerAddress>)> {
-        let new = self.due(now, taken).filter(|id| !self.peers[id].is_tried()).collect();
-        let id = self.draw_by_source(new, rng)?;
+        let due: Vec<PeerId> = self.due(now, taken).collect();
+        let (tried, new): (Vec<PeerId>, Vec<PeerId>) =
+            due.into_iter().partition(|id| self.peers[id].is_tried());
+        let from_tried = new.is_empty() || tried_first && !tried.is_empty();
+        let id = if from_tried { draw(tried, rng) } else { self.draw_by_source(new, rng) }?;
         Some((id, self.attempt(&id, now)))
     }
 
@@ -536,12 +541,20 @@ mod tests {
     }
 
     #[test]
-    fn a_feeler_goes_to_a_new_peer_only() {
+    fn a_feeler_goes_to_a_new_peer_or_to_a_tried_one() {
         let (mut book, mut rng) = (PeerBook::default(), Rng::new([0; 32]));
         book.remember(peer(1), good(1));
-        assert!(book.pick_new(at(0), &mut rng, |_| false).is_none());
-        book.add(peer(2), address(), Source::Told(peer(1)), at(0));
-        assert_eq!(book.pick_new(at(0), &mut rng, |_| false).map(|(id, _)| id), Some(peer(2)));
+        book.remember(peer(2), good(1));
+        book.add(peer(3), address(), Source::Told(peer(1)), at(0));
+        let mut now = at(0);
+        let mut felt = |tried_first, taken: fn(&PeerId) -> bool| {
+            now = now.saturating_add(LAST_RETRY_MS);
+            book.pick_to_feel(tried_first, now, &mut rng, taken).map(|(id, _)| id)
+        };
+        assert_eq!(felt(false, |_| false), Some(peer(3)));
+        assert!(felt(true, |_| false) < Some(peer(3)));
+        assert_eq!(felt(false, |id| *id != peer(1)), Some(peer(1)), "no new one is left");
+        assert_eq!(felt(true, |id| *id != peer(3)), Some(peer(3)), "no tried one is left");
     }
 
     #[test]

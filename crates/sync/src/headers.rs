@@ -159,6 +159,11 @@ impl<W> HeaderSync<W> {
         self.lanes.values().any(|lane| lane.is_more_than(bar, &knows))
     }
 
+    /// Whether a peer may yet show more than the bar: it claims it, or is being asked.
+    pub fn promises(&self, peer: &PeerId, bar: &Bar, knows: impl Fn(&BlockHash) -> bool) -> bool {
+        self.lanes.get(peer).is_some_and(|lane| lane.asked || lane.is_more_than(bar, knows))
+    }
+
     /// Whether a peer that may be asked claims more than the bar.
     pub fn is_rivalled(&self, now: Timestamp, bar: &Bar, knows: impl Fn(&BlockHash) -> bool) -> bool {
         self.lanes.values().any(|lane| lane.wait_until <= now && lane.is_more_than(bar, &knows))
