@@ -38,7 +38,7 @@
 //! # Bounds
 //!
 //! What a peer can make grow: a signalling message (64 KiB), candidates (64), negotiations at once
-//! ([`Config::with_max_negotiations`]; one inbound a peer), streams that nobody has accepted yet (256 a
+//! ([`Config::with_max_negotiations`]; one inbound a peer), streams that nobody has accepted yet (1,024 a
 //! connection), received bytes that nobody has read yet ([`Config::with_receive_buffer`] a stream and four times that a
 //! connection; a stream that exceeds it is reset), a data channel that stays half closed (10 s).
 //!

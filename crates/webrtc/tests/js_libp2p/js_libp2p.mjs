@@ -13,7 +13,7 @@ import { bundle } from "./bundle.mjs";
 const MIB = 1 << 20;
 const ENDURANCE = process.argv.includes("--endurance");
 const SENT = ENDURANCE
-  ? { bytes: 64 * MIB, atOnce: 480, inRow: 10_000 }
+  ? { bytes: 64 * MIB, atOnce: 500, inRow: 10_000 }
   : { bytes: 2 * MIB, atOnce: 100, inRow: 1_000 };
 
 const url = await serve({ "/js_libp2p.js": await bundle() });

@@ -34,8 +34,8 @@ const INIT: &str = "init";
 /// Local candidates that wait to be sent. A machine has a few per interface.
 const MAX_CANDIDATES: usize = 64;
 
-/// Inbound streams that nobody has accepted yet. Chromium lets a peer open 512 at once.
-const MAX_UNACCEPTED: usize = 256;
+/// Inbound streams that nobody has accepted yet. A peer may open a thousand in one go, and they come before the swarm is polled.
+const MAX_UNACCEPTED: usize = 1_024;
 
 /// How long a page that comes back to a network waits for a sign of the other side. Browsers check every 2.5 s at least.
 const CHECK: Duration = Duration::from_secs(5);

@@ -31,7 +31,7 @@ struct Events {
 
 impl Events {
     fn of(target: &EventTarget, kind: &'static str) -> Self {
-        let (sender, received) = mpsc::channel(16);
+        let (sender, received) = mpsc::channel(1_024);
         let listener = Listener::new(target, kind, move |event| {
             sender.clone().try_send(event).expect("the test reads them");
         });
@@ -198,4 +198,18 @@ async fn a_channel_whose_number_was_taken_over_is_refused_and_the_next_is_not() 
     let stream = pair.accepted().await;
     next.send(b"\x05\x12\x03you");
     assert_eq!(read(&stream).await.expect("accepted"), b"you");
+}
+
+#[wasm_bindgen_test]
+async fn a_thousand_streams_that_come_before_any_is_accepted_are_all_kept() {
+    let pair = Pair::connect().await;
+    let mut come = Events::of(&pair.ours.raw, "datachannel");
+    let opened: Vec<_> =
+        (0..1_000).map(|_| create_data_channel(&pair.bare, "").expect("connected")).collect();
+    for _ in &opened {
+        come.next().await;
+    }
+    for _ in &opened {
+        assert!(poll_fn(|cx| pair.ours.poll_inbound(cx)).now_or_never().is_some(), "one was refused");
+    }
 }
