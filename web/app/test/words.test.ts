@@ -16,14 +16,14 @@ group('confirmations', () => {
   });
 
   test('fall into tiers', () => {
-    expect([0, 1, 2, 3, 9, 10, 5000].map(tierOf)).toEqual([
+    expect([0, 1, 5, 6, 59, 60, 5000].map(tierOf)).toEqual([
       'waiting',
-      'fresh',
-      'fresh',
+      'seen',
+      'seen',
       'likely',
       'likely',
-      'firm',
-      'firm',
+      'settled',
+      'settled',
     ]);
   });
 });
