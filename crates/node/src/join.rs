@@ -86,7 +86,7 @@ impl Node {
     /// Whether blocks are not fetched yet, because a snapshot may make most of them less urgent.
     pub(crate) fn is_joining(&self) -> bool {
         if !self.may_join() {
-            return self.awaits_headers();
+            return self.waits_for_headers();
         }
         let begun = self.joining.since.unwrap_or(self.now);
         let asking = self.joining.download.is_asking() && self.now.since(begun) < SETTLE_MS;
@@ -142,7 +142,7 @@ impl Node {
     }
 
     /// Whether headers still come that may make a snapshot worth it.
-    fn awaits_headers(&self) -> bool {
+    fn waits_for_headers(&self) -> bool {
         let claimed = self.greeted().filter_map(|(_, peer)| Some(peer.hello.as_ref()?.tip.height)).max();
         claimed.is_some_and(|claimed| self.is_worth_joining(claimed)) && !self.headers_are_settled()
     }
