@@ -80,7 +80,7 @@ fn power_fails_again_and_again_and_every_disk_is_a_shorter_history() {
 }
 
 #[test]
-fn two_parts_go_apart_for_hours_and_are_one_again_within_two_minutes() {
+fn two_parts_go_apart_for_hours_and_are_one_again_within_two_minutes_and_for_good() {
     let mut sim = world_of_minutes(304);
     let relay = sim.open_rendezvous();
     let nodes = sim.add_nodes(40);
@@ -99,6 +99,10 @@ fn two_parts_go_apart_for_hours_and_are_one_again_within_two_minutes() {
     assert!(sim.run_until(2 * MINUTE, |sim| agree(sim, &nodes)), "one tip within two minutes");
     let deepest = sim.chronicle().reorgs().iter().map(|(_, _, depth)| *depth).max();
     assert!(deepest > Some(50), "one half took back hours: {deepest:?}");
+    sim.run_for(30 * MINUTE);
+    let across =
+        west.iter().flat_map(|&node| sim.neighbours(node)).filter(|node| east.contains(node)).count();
+    assert!(across >= west.len() / 2, "they have grown together: {across} connections across");
 }
 
 /// A world whose places lie on a map, with loss and jitter.

@@ -2,7 +2,9 @@
 //!
 //! A *feeler* goes to a peer that was only heard of, or now and then to one that was good before, says hello and goes again: so
 //! the book knows, before it matters, who is there. If the peer claims a chain with more work, the feeler stays until that has been
-//! looked into: two parts of the network that have enough connections of their own each find together by this. When no block has come for long, somebody may be keeping them from us: then one more peer than usual is
+//! looked into: two parts of the network that have enough connections of their own each find together by this. If it led to a
+//! better chain, it becomes a peer of the node's own choice in the place of the least useful one: so the parts also grow
+//! together. When no block has come for long, somebody may be keeping them from us: then one more peer than usual is
 //! dialled, and after a while the one that has been of least use is let go, again and again at growing distances until a
 //! block comes.
 //!
@@ -79,7 +81,6 @@ impl Node {
     pub(crate) fn dial(&mut self) {
         let now = self.now;
         self.dialling.under_way.retain(|_, dial| dial.until > now);
-        self.let_least_useful_go();
         self.let_feelers_go();
         while self.wants_to_dial() {
             let (peers, under_way) = (&self.peers, &self.dialling.under_way);
@@ -119,7 +120,7 @@ impl Node {
         self.tip_since.saturating_add(self.look_patience()).max(self.dialling.search_at)
     }
 
-    fn look_patience(&self) -> u64 {
+    pub(crate) fn look_patience(&self) -> u64 {
         self.config.spec.interval_ms().saturating_mul(LOOK_INTERVALS).max(LOOK_AT_LEAST_MS)
     }
 
@@ -153,13 +154,25 @@ impl Node {
         }
     }
 
-    /// Lets feelers go whose claim has been looked into, or that have had their time.
+    /// Lets feelers go whose claim has been looked into, or that have had their time. Who led on to a better chain stays.
     fn let_feelers_go(&mut self) {
         let felt: Vec<PeerId> =
             self.feelers().map(|(id, _)| *id).filter(|id| !self.is_worth_staying(id)).collect();
         for id in felt {
-            self.disconnect(&id, Reason::Felt);
+            if !self.has_led_on(&id) {
+                self.disconnect(&id, Reason::Felt);
+            } else if let Some(peer) = self.peers.get_mut(&id) {
+                peer.origin = Origin::Chosen;
+            }
         }
+        self.let_least_useful_go();
+    }
+
+    /// Whether the node stands on a block that this peer was first to show the way to.
+    fn has_led_on(&self, id: &PeerId) -> bool {
+        let first = self.peers.get(id).is_some_and(|peer| peer.merits.last_block.is_some());
+        let claimed = self.headers.claim(id);
+        first && claimed.is_some_and(|(hash, _)| self.chain.is_active(&hash))
     }
 
     /// Whether a feeler's chain may still turn out to be the better one.

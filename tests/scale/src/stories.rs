@@ -304,6 +304,10 @@ fn partition(run: &Run) -> Ending {
         }
     }
     log.run(&mut sim, 20 * MINUTE, 10_000);
+    for &miner in west[..4].iter().chain(&east[..6]) {
+        sim.stop_mining(miner);
+    }
+    log.run(&mut sim, 2 * MINUTE, 10_000);
     let mut claims = together(&log);
     claims.push(Claim::must(
         "95% stand on one tip within two minutes of the healing",
