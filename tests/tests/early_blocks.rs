@@ -121,10 +121,10 @@ impl Stage {
         self.status.take().expect("an answer at once")
     }
 
-    /// Blocks on the genesis, each of another miner, that may come in a little later than now.
-    fn early_blocks(&self, count: u64) -> Vec<Block> {
+    /// Blocks on the genesis, each of another miner, that may come in so much later than now.
+    fn early_blocks(&self, count: u64, too_early_by_ms: u64) -> Vec<Block> {
         let chain = Chain::new(spec());
-        let time = self.now.saturating_add(spec().future_limit_ms() + TOO_EARLY_BY_MS);
+        let time = self.now.saturating_add(spec().future_limit_ms() + too_early_by_ms);
         (0..count).map(|number| mine_at(&chain, Key::new(number).address(), &[], time)).collect()
     }
 }
@@ -133,10 +133,12 @@ impl Stage {
 fn a_peer_that_sends_early_blocks_a_thousand_times_keeps_its_place_and_its_score() {
     let mut stage = Stage::open();
     let (early, other) = (stage.meet("early"), stage.meet("other"));
-    let blocks = stage.early_blocks(40);
+    let blocks = stage.early_blocks(40, 10 * 60_000);
     for salt in 0..25 {
         for block in &blocks {
             stage.announce(early, block, salt);
+            // As often as it is listened to.
+            stage.now = stage.now.saturating_add(250);
         }
     }
     // The same as an answer: it claims to have one of them, is asked, and gives it.
@@ -157,7 +159,7 @@ fn a_peer_that_sends_early_blocks_a_thousand_times_keeps_its_place_and_its_score
 fn an_early_block_is_adopted_at_the_very_moment_its_time_comes() {
     let mut stage = Stage::open();
     let early = stage.meet("early");
-    let block = stage.early_blocks(1).remove(0);
+    let block = stage.early_blocks(1, TOO_EARLY_BY_MS).remove(0);
     for salt in 0..100 {
         stage.announce(early, &block, salt);
     }

@@ -8,6 +8,7 @@ use tabchain_primitives::{BlockHash, Timestamp, TxId};
 use tabchain_sync::compact::Reconstruction;
 use tabchain_sync::message::MAX_NAMED_TRANSACTIONS;
 use tabchain_sync::score::Fault;
+use tabchain_sync::talk::Hearing;
 use tabchain_sync::{CompactBlock, Failure, LinkMessage, Message, PeerId, TipClaim};
 
 use crate::Output;
@@ -47,6 +48,15 @@ impl Node {
     }
 
     fn link(&mut self, peer: PeerId, message: LinkMessage) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        match known.talk.hear(&message, self.now) {
+            Hearing::Heard => self.heard(peer, message),
+            Hearing::Ignored => {}
+            Hearing::Noise => self.blame(&peer, Fault::Noise),
+        }
+    }
+
+    fn heard(&mut self, peer: PeerId, message: LinkMessage) {
         match message {
             // A hello is taken care of before it gets here.
             LinkMessage::Hello(_) => {}

@@ -12,6 +12,7 @@ use tabchain_sync::book::{Regard, Source};
 use tabchain_sync::eviction::{Candidate, whom_to_let_go};
 use tabchain_sync::message::MAX_PEERS_TOLD;
 use tabchain_sync::score::{DISCOURAGED, Fault, Score};
+use tabchain_sync::talk::Talk;
 use tabchain_sync::{
     Hello, Keeps, LinkMessage, Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerInfo, PeerRecord,
     RecentSet, TipClaim,
@@ -40,6 +41,8 @@ pub(crate) struct Peer {
     score: Score,
     /// What it may still ask of us.
     pub(crate) allowance: Allowance,
+    /// What it may still say.
+    pub(crate) talk: Talk,
     /// Which bodies it has.
     pub(crate) keeps: Keeps,
     /// Blocks that it has told of, or been told of.
@@ -88,6 +91,7 @@ impl Peer {
             ahead: 0,
             score: Score::default(),
             allowance: Allowance::new(since),
+            talk: Talk::new(since),
             keeps: Keeps::default(),
             knows: RecentSet::new(MAX_KNOWN_BLOCKS),
             origin: Origin::Other,
@@ -239,6 +243,7 @@ impl Node {
         let anew = Peer {
             score: peer.score,
             allowance: peer.allowance,
+            talk: peer.talk,
             origin: peer.origin,
             merits: peer.merits,
             ..Peer::new(peer.info.clone(), self.now)

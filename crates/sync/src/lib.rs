@@ -17,6 +17,7 @@
 //! | [`snapshot`] | which chunk of a state to fetch from whom | four offers a peer, 256 chunks in 16 batches |
 //! | [`compact`] | a block from short ids | one slot a transaction the header counts |
 //! | [`early`] | blocks from the future | 32, 4 from one peer |
+//! | [`talk`] | whether a peer says too much | two numbers |
 //! | [`transactions`] | transaction announcements | 4096 ids known a peer, 1024 waiting, 256 wanted from one |
 //! | [`held`] | whose transactions may wait behind a gap | 128 KiB a peer |
 
@@ -36,6 +37,7 @@ pub mod requests;
 mod rng;
 pub mod score;
 pub mod snapshot;
+pub mod talk;
 pub mod transactions;
 
 pub use message::{
