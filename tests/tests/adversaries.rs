@@ -99,6 +99,87 @@ fn forged_easy_headers_from_eight_peers_lead_nobody_astray() {
     assert!(kept <= honest + forged.len(), "eight times the same is kept once at most: {kept}");
 }
 
+/// Forged headers from the genesis on that together have more work than the honest chain, and of which no block exists. One
+/// liar does not answer when it is asked for bodies, the other says that it has none.
+fn show_forged_headers(sim: &mut Sim, nodes: &[Place], count: u32) -> Vec<Place> {
+    let forged = forge(&spec(), count, sim.now(), 3);
+    let liars = sim.add_nodes(4);
+    for (number, &liar) in liars.iter().enumerate() {
+        sim.behave(liar, CheapHeaders::new(forged.clone()));
+        if number % 2 == 0 {
+            sim.behave(liar, Withholding);
+        }
+        for &node in nodes {
+            sim.connect(liar, node);
+        }
+    }
+    liars
+}
+
+#[test]
+fn forged_headers_that_outweigh_a_young_chain_stop_neither_mining_nor_relay() {
+    let (mut sim, nodes) = settled(218, 4, 20);
+    show_forged_headers(&mut sim, &nodes, 50);
+    sim.run_for(2_000);
+    assert!(sim.status(nodes[1]).best_height.value() >= 50, "they are believed at first");
+    for _ in 0..8 {
+        let before = height(&mut sim, nodes[0]);
+        sim.run_for(5_000);
+        let now = height(&mut sim, nodes[0]);
+        assert!(now > before, "the miner goes on at {before}");
+        assert!(
+            nodes.iter().all(|&node| height(&mut sim, node) + 3 >= now),
+            "and its blocks reach everybody"
+        );
+    }
+    for &node in &nodes {
+        let status = sim.status(node);
+        assert!(
+            status.best_height <= status.height.next().expect("far from the end"),
+            "not believed for long"
+        );
+        assert_eq!(status.sync, SyncState::Synced);
+    }
+    settle(&mut sim, nodes[0], &nodes, 10_000);
+}
+
+#[test]
+fn a_newcomer_that_is_shown_forged_headers_first_takes_the_blocks_that_there_are() {
+    let (mut sim, nodes) = settled(219, 2, 20);
+    let late = sim.add_node();
+    let liars = show_forged_headers(&mut sim, &[late], 50);
+    sim.run_for(5_000);
+    assert!(sim.status(late).best_height.value() >= 50, "it knows nothing better");
+    sim.connect(late, nodes[0]);
+    sim.stop_mining(nodes[0]);
+    assert!(sim.run_until(MINUTE, |sim| agree(sim, &[late, nodes[0], nodes[1]])));
+    assert_eq!(sim.status(late).sync, SyncState::Synced);
+    let gone = liars.iter().filter(|&&liar| !sim.neighbours(late).contains(&liar)).count();
+    assert!(gone > 0, "who claims a chain and gives nothing of it is let go");
+    // Alone with such a chain it mines on what it has.
+    sim.start_mining(late, address(3));
+    let before = height(&mut sim, late);
+    sim.run_for(20_000);
+    assert!(height(&mut sim, late) > before);
+}
+
+#[test]
+fn a_branch_whose_bodies_come_late_is_taken_when_they_come() {
+    let (mut sim, nodes) = settled(220, 3, 60);
+    settle(&mut sim, nodes[0], &nodes, 10_000);
+    sim.cut_off(&nodes[2..]);
+    let late = sim.add_node();
+    for &node in &nodes[..2] {
+        sim.behave(node, Withholding);
+        sim.connect(late, node);
+    }
+    sim.run_for(MINUTE);
+    assert_eq!(sim.status(late).best_height.value(), 0, "headers alone count for nothing by now");
+    sim.heal();
+    sim.connect(late, nodes[2]);
+    assert!(sim.run_until(MINUTE, |sim| agree(sim, &[late, nodes[2]])));
+}
+
 #[test]
 fn wrong_bodies_come_first_and_the_honest_ones_are_taken() {
     let (mut sim, nodes) = settled(205, 2, 60);
@@ -129,6 +210,7 @@ fn orphans_without_end_push_no_honest_block_out() {
     sim.run_for(2 * MINUTE);
     let high = height(&mut sim, nodes[0]);
     assert!(nodes.iter().all(|&node| height(&mut sim, node) + 3 >= high), "they follow meanwhile");
+    assert!(nodes.iter().all(|&node| sent_away(&sim, node, flooder)), "and listen only so long");
     settle(&mut sim, nodes[0], &nodes, 10_000);
 }
 

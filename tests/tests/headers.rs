@@ -1,15 +1,16 @@
 //! Long chains of headers: weighed before any of them is kept, and the heaviest wins however deep it leaves.
 //!
-//! Peers here only know headers, and say what their scripts tell them; the node is the real one, with a store that takes
-//! everything at once.
+//! Peers here know headers, the bodies of real blocks, which are all empty, and say what their scripts tell them; the node is the
+//! real one, with a store that takes everything at once.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tabchain_chain::testing::{parameters, solve};
-use tabchain_consensus::{ChainSpec, Parameters, next_target};
+use tabchain_chain::Chain;
+use tabchain_chain::testing::{connect, mine_at, parameters, solve};
+use tabchain_consensus::{ChainSpec, Parameters, Verdict, next_target};
 use tabchain_node::{
     Command, CommandId, Config, ConnectionKind, Input, Message, Node, Output, PeerId, PeerInfo, Reason,
     Reply, Status, SyncState,
@@ -19,7 +20,9 @@ use tabchain_primitives::{
 };
 use tabchain_records::{Change, Column, Rows};
 use tabchain_sim::{Sim, World};
-use tabchain_sync::{Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, RequestId, Response, TipClaim};
+use tabchain_sync::{
+    Body, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, RequestId, Response, TipClaim,
+};
 use tabchain_tests::{address, agree, height};
 
 /// Counts the bytes that this thread holds, and the most it ever held.
@@ -65,6 +68,8 @@ struct Room {
     node: Node,
     now: Timestamp,
     tellers: BTreeMap<PeerId, Teller>,
+    /// Blocks that exist: everybody who is asked gives their bodies.
+    real: BTreeSet<BlockHash>,
     asked: Vec<(PeerId, RequestId, Request)>,
     /// Answers with headers that each peer gave, and headers in them.
     told: BTreeMap<PeerId, (usize, usize)>,
@@ -74,6 +79,8 @@ struct Room {
     /// Headers written to the store, and deleted there.
     written: usize,
     deleted: usize,
+    /// Headers in the store.
+    kept: BTreeSet<Vec<u8>>,
     status: Option<Status>,
 }
 
@@ -84,12 +91,14 @@ impl Room {
             node: Node::open(Config::new(Arc::clone(spec), [9; 32])),
             now,
             tellers: BTreeMap::new(),
+            real: BTreeSet::new(),
             asked: Vec::new(),
             told: BTreeMap::new(),
             dismissed: Vec::new(),
             answered: Vec::new(),
             written: 0,
             deleted: 0,
+            kept: BTreeSet::new(),
             status: None,
         };
         room.drain();
@@ -108,13 +117,20 @@ impl Room {
                 Output::Commit(id, batch) => {
                     for change in batch.changes() {
                         match change {
-                            Change::Put { column: Column::Headers, .. } => self.written += 1,
-                            Change::Delete { column: Column::Headers, .. } => self.deleted += 1,
+                            Change::Put { column: Column::Headers, key, .. } => {
+                                self.written += 1;
+                                self.kept.insert(key.clone());
+                            }
+                            Change::Delete { column: Column::Headers, key } => {
+                                self.deleted += 1;
+                                self.kept.remove(key);
+                            }
                             _ => {}
                         }
                     }
                     self.node.handle(self.now, Input::Committed(id));
                 }
+                Output::Verify(id, _) => self.node.handle(self.now, Input::Verified(id, Verdict::AllValid)),
                 Output::Send(peer, Message::Request(id, request)) => self.asked.push((peer, id, request)),
                 Output::Send(peer, Message::Response(..)) => self.answered.push((peer, false)),
                 Output::Send(peer, Message::RequestFailed(..)) => self.answered.push((peer, true)),
@@ -161,8 +177,7 @@ impl Room {
                         }
                         None => continue,
                     },
-                    // They know headers and nothing else.
-                    Request::Bodies(_) => Response::Bodies(Vec::new()),
+                    Request::Bodies(hashes) => Response::Bodies(self.bodies(hashes)),
                     Request::BlockTransactions { .. } => Response::BlockTransactions(Vec::new()),
                     Request::Transactions(_) => Response::Transactions(Vec::new()),
                     Request::Snapshots => Response::Snapshots(Vec::new()),
@@ -172,6 +187,26 @@ impl Room {
             }
             self.give(Input::Tick);
         }
+    }
+
+    fn bodies(&self, hashes: Vec<BlockHash>) -> Vec<Body> {
+        let real = hashes.into_iter().filter(|hash| self.real.contains(hash));
+        real.map(|hash| Body { hash, bytes: vec![0] }).collect()
+    }
+
+    /// Blocks that exist, from height 1 on, and the next after them.
+    fn mined(&mut self, count: usize, step_ms: u64) -> (Vec<Header>, Header) {
+        let mut chain = Chain::new(Arc::clone(&self.spec));
+        let mut headers = Vec::new();
+        for _ in 0..=count {
+            let time = chain.tip().header.time().saturating_add(step_ms);
+            let block = mine_at(&chain, address(1), &[], time);
+            connect(&mut chain, &block);
+            self.real.insert(block.hash());
+            headers.push(block.header);
+        }
+        let next = headers.pop().expect("one more than asked for");
+        (headers, next)
     }
 
     fn status(&mut self) -> Status {
@@ -271,14 +306,13 @@ fn a_flood_of_low_work_headers_from_eight_peers_leaves_nothing_behind() {
     let spec = trivial();
     let mut room = Room::new(&spec, later(&spec, 2_000_000));
     // Blocks in quick succession: few, but each harder than the one before.
-    let mut miner = Forge::new(&spec, 1, 1);
-    let mut chain = miner.take(BLOCKS);
+    let (mut chain, next) = room.mined(BLOCKS, 1);
     assert!(work(&chain).value() > U256::from(4 * LIES), "it has more work than any of the liars");
     let known = Arc::new(chain.clone());
     room.greet(1, claim(&known), honest(&known));
-    room.run_for(1_000);
-    assert_eq!(room.best_height() as usize, BLOCKS);
-    let written = room.written;
+    room.run_for(5_000);
+    assert_eq!(room.status().height.value() as usize, BLOCKS);
+    let kept = room.kept.clone();
 
     let before = HELD.get();
     MOST.set(before);
@@ -304,16 +338,13 @@ fn a_flood_of_low_work_headers_from_eight_peers_leaves_nothing_behind() {
     }
     let grown = MOST.get() - before;
     assert!(grown <= 8 << 20, "{grown} bytes more at the worst moment");
-    assert_eq!(
-        (room.written, room.best_height() as usize),
-        (written, BLOCKS),
-        "no header of theirs was kept"
-    );
+    assert_eq!(room.best_height() as usize, BLOCKS);
+    assert_eq!(room.kept, kept, "no header of theirs was kept");
     assert!(room.dismissed.is_empty(), "a claim that is not borne out is noise, not yet a crime");
     println!("8 x {LIES} headers: {grown} bytes at the worst moment, {} afterwards", HELD.get() - before);
 
     // Meanwhile the honest chain goes on.
-    chain.push(miner.next());
+    chain.push(next);
     let chain = Arc::new(chain);
     room.tellers.insert(peer(1), honest(&chain));
     room.give(Input::Message(peer(1), Message::Link(LinkMessage::Tip(claim(&chain)))));
@@ -325,7 +356,7 @@ fn a_flood_of_low_work_headers_from_eight_peers_leaves_nothing_behind() {
 fn a_newcomer_among_liars_keeps_nothing_but_the_honest_chain() {
     let spec = trivial();
     let mut room = Room::new(&spec, later(&spec, 100_000));
-    let honest_chain = Arc::new(Forge::new(&spec, 1, 900).take(5_000));
+    let honest_chain = Arc::new(room.mined(5_000, 900).0);
     for n in 11..14 {
         let forged = Arc::new(Forge::new(&spec, u64::from(n), 1_000).take(2_500));
         let boast = TipClaim { work: Work::new(U256::MAX), height: Height::new(90_000), ..claim(&forged) };
@@ -334,8 +365,8 @@ fn a_newcomer_among_liars_keeps_nothing_but_the_honest_chain() {
     }
     room.greet(1, claim(&honest_chain), honest(&honest_chain));
     room.run_for(150_000);
-    assert_eq!(room.best_height(), 5_000);
-    assert_eq!(room.written, 5_000, "what the liars had was weighed, and not kept");
+    assert_eq!(room.status().height.value(), 5_000);
+    assert_eq!(room.kept.len(), 5_000, "what the liars had was weighed, and not kept");
     assert!(room.dismissed.is_empty());
 }
 
@@ -416,7 +447,7 @@ fn a_peer_that_shows_a_chain_and_falls_silent_is_passed_over() {
     let spec = trivial();
     let mut room = Room::new(&spec, later(&spec, 100_000));
     let heavy = Arc::new(Forge::new(&spec, 1, 1_000).take(9_000));
-    let light = Arc::new(Forge::new(&spec, 2, 1_000).take(4_500));
+    let light = Arc::new(room.mined(4_500, 1_000).0);
     let mut shows = honest(&heavy);
     let mut answers = 0;
     let teller: Teller = Box::new(move |locator, limit| {

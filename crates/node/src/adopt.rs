@@ -16,6 +16,7 @@ use crate::headers::Heaviest;
 use crate::node::{Node, Purpose};
 use crate::rows::HeaderRow;
 use crate::verify::Job;
+use crate::withheld::Withheld;
 use crate::{Event, blocks};
 
 /// Steps taken on one input; the rest follow at once, but let other inputs in between.
@@ -316,6 +317,7 @@ impl Node {
         self.reading.clear();
         self.moved = Moved::default();
         self.heaviest = Heaviest::default();
+        self.withheld = Withheld::default();
         self.begin_opening(true);
     }
 

@@ -18,7 +18,7 @@ use crate::{Output, Reason, rows};
 
 pub(crate) const PATIENCE_MS: u64 = 8_000;
 /// A tick that comes so late says that the tab was asleep.
-const SLEPT_MS: u64 = 5_000;
+pub(crate) const SLEPT_MS: u64 = 5_000;
 const MAX_REBUILDING: usize = 16;
 /// The most bytes of them.
 pub(crate) const MAX_REBUILDING_BYTES: usize = 8 * 1024 * 1024;
@@ -90,14 +90,17 @@ impl Node {
         }
     }
 
-    /// Bodies to be fetched, oldest first: those that lead to the best header, and once there are none, those of the past.
+    /// Bodies to be fetched, oldest first: those that lead to the best header, and once there are none, those of the past. Last
+    /// come those that are not waited for any more.
     fn wanted_bodies(&self) -> Vec<BlockHash> {
         if self.is_joining() {
             return Vec::new();
         }
         let ahead = self.chain.best_header().work > self.chain.tip().work;
         let wanted = if ahead { self.chain.missing_bodies(WANTED) } else { Vec::new() };
-        if wanted.is_empty() { self.missing_of_past() } else { wanted }
+        let mut wanted = if wanted.is_empty() { self.missing_of_past() } else { wanted };
+        wanted.extend(self.withheld.aside());
+        wanted
     }
 
     pub(crate) fn expire_requests(&mut self) {

@@ -51,6 +51,7 @@ mod store;
 mod verify;
 mod view;
 mod wallet;
+mod withheld;
 
 pub use command::{Command, MAX_LIST, Reply, Sealing};
 pub use config::{Config, Join, Limits};

@@ -19,6 +19,8 @@ const FOLLOW_POOL_MS: u64 = 1_000;
 const RENEW_MS: u64 = 10_000;
 /// So far behind the best header, mining would only make forks.
 const MAX_BEHIND: u32 = 24;
+/// A node that is so far behind mines all the same when its tip has not moved for so long: it catches up with nothing.
+const CATCH_UP_MS: u64 = 2 * 60 * 1000;
 /// A list's count takes at most so many bytes in a block.
 const COUNT_BYTES: usize = 3;
 
@@ -95,7 +97,7 @@ impl Node {
             self.event(Event::Mining(self.mining.status()));
         }
         let Some(to) = self.mining.to else { return };
-        if self.is_far_behind() {
+        if !self.may_mine() {
             if !self.mining.templates.is_empty() {
                 self.mining.templates.clear();
                 self.emit(Output::StopMining);
@@ -108,8 +110,12 @@ impl Node {
     }
 
     pub(crate) fn next_mining_moment(&self) -> Option<Timestamp> {
-        let mines = self.mining.to.is_some() && !self.is_far_behind();
-        mines.then(|| self.next_template_at())
+        self.mining.to?;
+        if self.may_mine() {
+            return Some(self.next_template_at());
+        }
+        let given_up = self.tip_since.saturating_add(CATCH_UP_MS);
+        self.is_far_behind().then_some(given_up).filter(|at| *at > self.now)
     }
 
     fn next_template_at(&self) -> Timestamp {
@@ -126,10 +132,16 @@ impl Node {
         self.mining.made_at.saturating_add(wait)
     }
 
-    /// Whether a block mined now would be of no use, or could not be kept.
+    fn may_mine(&self) -> bool {
+        self.ready && self.disk.has_room() && !self.is_far_behind()
+    }
+
+    /// Whether a block mined now would be of no use, because better ones are just coming. Headers alone don't say so: the tip
+    /// must be old, and must have moved lately.
     fn is_far_behind(&self) -> bool {
         let behind = self.chain.best_header().height.value().saturating_sub(self.chain.tip().height.value());
-        behind > MAX_BEHIND || !self.ready || !self.disk.has_room()
+        let moves = self.now.since(self.tip_since) < CATCH_UP_MS;
+        behind > MAX_BEHIND && !self.is_at_present() && moves
     }
 
     fn hand_out_template(&mut self, to: Address) {

@@ -37,6 +37,7 @@ use crate::serve::{Serving, ServingId};
 use crate::snapshots::Snapshots;
 use crate::verify::Job;
 use crate::wallet::WalletRoom;
+use crate::withheld::Withheld;
 use crate::{Command, CommandError, CommandId, Config, Event, Input, JobId, LoadId, Output, Reply};
 
 /// A full node without a clock, a network or a disk of its own.
@@ -80,6 +81,7 @@ pub struct Node {
     pub(crate) headers: HeaderSync<Weighing>,
     pub(crate) heaviest: Heaviest,
     pub(crate) bodies: BodyDownload,
+    pub(crate) withheld: Withheld,
     pub(crate) joining: Joining,
     /// What lies below the block that the node joined at, until it is checked.
     pub(crate) past: Option<Box<Past>>,
@@ -152,6 +154,7 @@ impl Node {
             headers: HeaderSync::default(),
             heaviest: Heaviest::default(),
             bodies: BodyDownload::default(),
+            withheld: Withheld::default(),
             joining: Joining::default(),
             past: None,
             snapshots: Snapshots::default(),
@@ -238,6 +241,7 @@ impl Node {
         if !matches!(self.phase, Phase::Running) {
             return;
         }
+        self.watch_bodies();
         self.ask_for_headers();
         self.join();
         self.check_past();
@@ -378,6 +382,7 @@ impl Node {
             self.requests.deadline(),
             self.early.next(),
             self.next_header_moment(),
+            self.next_withheld_moment(),
             self.disk.deadline(),
             self.next_peer_moment(),
             self.next_dial_moment(),

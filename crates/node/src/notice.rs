@@ -54,12 +54,18 @@ impl Node {
         TipClaim { hash: best.hash, height: best.height, work: best.work }
     }
 
-    /// Whether there are many blocks to fetch and check.
+    /// Whether there are many blocks to fetch and check. A node whose tip is of the present is not, whatever headers it is
+    /// shown.
     pub(crate) fn is_catching_up(&self) -> bool {
         let (best, tip) = (self.chain.best_header(), self.chain.tip());
-        !self.ready
-            || best.height.value() > tip.height.value() + CATCHING_UP
-            || (self.headers.is_asking() || self.heaviest.is_coming()) && self.is_new()
+        let behind = best.height.value() > tip.height.value() + CATCHING_UP && !self.is_at_present();
+        let beginning = (self.headers.is_asking() || self.heaviest.is_coming()) && self.is_new();
+        !self.ready || behind || beginning
+    }
+
+    /// Whether the tip is no older than a tip may be in a network that goes on.
+    pub(crate) fn is_at_present(&self) -> bool {
+        self.now.since(self.chain.tip().header.time()) < self.look_patience()
     }
 
     /// What the node is busy with.

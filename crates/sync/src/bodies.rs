@@ -255,6 +255,11 @@ impl BodyDownload {
         }
     }
 
+    /// Whether a peer was asked in vain: it lacks this body, or did not answer when it was last asked.
+    pub fn has_failed(&self, peer: &PeerId, hash: &BlockHash) -> bool {
+        self.lanes.get(peer).is_some_and(|lane| lane.stalls > 0 || lane.lacks.contains(hash))
+    }
+
     /// Whether a peer lets one batch stall after the other.
     pub fn is_hopeless(&self, peer: &PeerId) -> bool {
         self.lanes.get(peer).is_some_and(|lane| lane.stalls >= MAX_STALLS)

@@ -81,7 +81,8 @@ impl Chain {
         })
     }
 
-    /// The end of the header chain with the most work that is not known to be invalid; the first seen of equals.
+    /// The end of the header chain with the most work that is neither known to be invalid nor
+    /// [withheld](Self::withhold); the first seen of equals.
     pub fn best_header(&self) -> Tip {
         Tip::of(self.tree.node(self.tree.best()))
     }
@@ -143,6 +144,6 @@ impl Chain {
 
     /// Blocks of the best header chain whose bodies are wanted, oldest first.
     pub fn missing_bodies(&self, limit: usize) -> Vec<BlockHash> {
-        self.tree.best_ahead().filter(|node| !node.has_body).take(limit).map(|node| node.hash).collect()
+        self.tree.best_lacking().filter(|node| !node.has_body).take(limit).map(|node| node.hash).collect()
     }
 }

@@ -41,6 +41,27 @@ impl Chain {
         }
     }
 
+    /// The body of this block, the first that is lacking on its branch, does not come: until it does, the branch counts for
+    /// nothing, whatever its work. An unknown hash is ignored, and so is a block that is not the first.
+    pub fn withhold(&mut self, hash: &BlockHash) {
+        if let Some(index) = self.tree.find(hash) {
+            self.tree.withhold(index);
+        }
+    }
+
+    /// The body of a block that was [withheld](Self::withhold) is waited for again. When it is [there](Self::mark_body), this
+    /// happens by itself.
+    pub fn give_back(&mut self, hash: &BlockHash) {
+        if let Some(index) = self.tree.find(hash) {
+            self.tree.give_back(index);
+        }
+    }
+
+    /// Whether a block is withheld, or one below it.
+    pub fn is_withheld(&self, hash: &BlockHash) -> bool {
+        self.tree.find(hash).is_some_and(|index| self.tree.is_withheld(index))
+    }
+
     /// The next step toward the block with the most work whose bodies are all there; `None` where it stands already.
     pub fn next_step(&self) -> Option<Step> {
         self.tree.next_move().map(|step| match step {

@@ -40,6 +40,7 @@ impl Tree {
     /// A block's body is there now.
     pub(crate) fn mark_body(&mut self, index: Index) {
         self.node_mut(index).has_body = true;
+        self.give_back(index);
         let parent_is_ready = self.parent(index).is_none_or(|parent| self.node(parent).ready.is_some());
         if parent_is_ready && self.node(index).ready.is_none() {
             self.make_ready(index);
@@ -70,6 +71,38 @@ impl Tree {
         self.arrive();
     }
 
+    /// A block's body does not come: it and everything above it counts for nothing until it does. Nothing if the body is
+    /// there, or one below it is lacking too.
+    pub(crate) fn withhold(&mut self, index: Index) {
+        let node = self.node(index);
+        let lowest = self.parent(index).is_some_and(|parent| self.node(parent).ready.is_some());
+        if node.has_body || node.ready.is_some() || !lowest {
+            return;
+        }
+        for descendant in self.with_descendants(index) {
+            self.node_mut(descendant).withheld = true;
+        }
+        if self.node(self.best()).withheld {
+            self.choose_best();
+        }
+    }
+
+    /// The block that a withheld branch begins with has come, or is waited for again: the branch counts as any other.
+    pub(crate) fn give_back(&mut self, index: Index) {
+        let begins = self.parent(index).is_some_and(|parent| !self.node(parent).withheld);
+        if !self.node(index).withheld || !begins {
+            return;
+        }
+        for descendant in self.with_descendants(index) {
+            self.node_mut(descendant).withheld = false;
+        }
+        self.choose_best();
+    }
+
+    pub(crate) fn is_withheld(&self, index: Index) -> bool {
+        self.node(index).withheld
+    }
+
     /// The state stands at a block at once: what leads there counts as connected, whether or not the bodies are there.
     /// Says whether that was no step back.
     pub(crate) fn stand_at(&mut self, end: Index) -> bool {
@@ -89,6 +122,7 @@ impl Tree {
     /// The state has moved to a child of the tip.
     pub(crate) fn step_forth(&mut self, index: Index) {
         debug_assert_eq!(self.parent(index), Some(self.tip()), "the state moves by one block");
+        self.give_back(index);
         if self.node(index).ready.is_none() {
             self.make_ready(index);
         }
@@ -141,10 +175,14 @@ impl Tree {
         }
     }
 
-    /// Finds the best header among all. Only after a block was found invalid, which costs its maker a block's work.
+    /// Finds the best header among all. Only after a block was found invalid, which costs its maker a block's work, or bodies
+    /// were waited for in vain, which takes its time.
     fn choose_best(&mut self) {
-        let candidates = self.indices().filter(|index| !self.node(*index).invalid);
-        let best = candidates.max_by_key(|index| self.end(*index)).expect("the genesis is never invalid");
+        let candidates = self.indices().filter(|index| {
+            let node = self.node(*index);
+            !node.invalid && !node.withheld
+        });
+        let best = candidates.max_by_key(|index| self.end(*index)).expect("the genesis is never out");
         self.follow_best(best);
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct Node {
     ready: Option<NonZeroU32>,
     pub(crate) has_body: bool,
     invalid: bool,
+    /// Bodies here or below are kept from us: it counts for nothing until they come.
+    withheld: bool,
 }
 
 /// The headers and the choice between them.
@@ -67,7 +69,7 @@ pub(crate) struct Node {
 pub(crate) struct Tree {
     nodes: Arena<Node>,
     by_hash: HashMap<BlockHash, Index, BuildHasherDefault<HashTail>>,
-    /// The best header chain by height.
+    /// The best header chain by height: the most work of those that are neither invalid nor withheld.
     best: Vec<Index>,
     /// The active chain by height.
     active: Vec<Index>,
@@ -105,6 +107,7 @@ impl Tree {
             ready: Some(NonZeroU32::MIN),
             has_body: true,
             invalid: false,
+            withheld: false,
         };
         let genesis = Self::GENESIS;
         let ends = BTreeSet::from([(node.work, Reverse(node.seen), genesis)]);
@@ -164,9 +167,11 @@ impl Tree {
         self.active.iter().skip(height.value() as usize + 1).map(|index| self.node(*index))
     }
 
-    /// The headers of the best chain that are not active, lowest first.
-    pub(crate) fn best_ahead(&self) -> impl Iterator<Item = &Node> {
-        self.best.iter().skip(self.shared(&self.active, &self.best)).map(|index| self.node(*index))
+    /// The headers of the best chain from the first on whose body is lacking, lowest first.
+    pub(crate) fn best_lacking(&self) -> impl Iterator<Item = &Node> {
+        // Whatever is ready stands on what is ready, so it is a prefix of every chain.
+        let ready = self.best.partition_point(|index| self.node(*index).ready.is_some());
+        self.best.iter().skip(ready).map(|index| self.node(*index))
     }
 
     /// The ancestor at a height, or the block itself; `None` above it.
@@ -204,7 +209,7 @@ impl Tree {
     ) -> Result<Index, LowWork> {
         debug_assert!(!self.node(parent).invalid, "a child of an invalid block is refused before");
         let work = self.work_above(parent, &header);
-        let overtakes = work > self.node(self.best()).work;
+        let overtakes = work > self.node(self.best()).work && !self.node(parent).withheld;
         let expected = self.incoming.last() == Some(&parent);
         if !overtakes && !expected {
             self.make_room(work, parent)?;
@@ -229,6 +234,7 @@ impl Tree {
 
     fn place(&mut self, header: Header, hash: BlockHash, parent: Index, work: Work) -> Index {
         self.seen += 1;
+        let withheld = self.node(parent).withheld;
         let place = self.nodes.insert(Node {
             header,
             hash,
@@ -240,6 +246,7 @@ impl Tree {
             ready: None,
             has_body: false,
             invalid: false,
+            withheld,
         });
         let index = Index::at(place);
         let end = self.end(parent);
@@ -248,7 +255,7 @@ impl Tree {
         self.node_mut(parent).child = Some(index);
         self.by_hash.insert(hash, index);
         self.pass(index);
-        if work > self.node(self.best()).work {
+        if work > self.node(self.best()).work && !withheld {
             self.follow_best(index);
         }
         index

@@ -41,10 +41,16 @@ impl Tree {
             let ready = can_be_ready && parent.is_none_or(|parent| parent.ready.is_some());
             assert_eq!(node.ready.is_some(), ready, "at {}", node.header.height());
             assert!(node.invalid || parent.is_none_or(|parent| !parent.invalid), "what is above is out too");
+            assert!(
+                node.withheld || parent.is_none_or(|parent| !parent.withheld),
+                "and so it is with waiting"
+            );
+            assert!(!node.withheld || node.ready.is_none(), "what is here is not waited for");
         }
         assert_eq!(self.nodes.len(), self.by_hash.len());
         let valid = |index: &Index| !self.node(*index).invalid;
-        let best = self.all().into_iter().filter(valid).max_by_key(|index| self.end(*index));
+        let counts = |index: &Index| valid(index) && !self.node(*index).withheld;
+        let best = self.all().into_iter().filter(counts).max_by_key(|index| self.end(*index));
         assert_eq!(Some(self.best()), best);
         let ready = self.all().into_iter().filter(valid).filter(|index| self.node(*index).ready.is_some());
         let goal = ready.max_by_key(|index| (self.node(*index).work, self.node(*index).ready.map(Reverse)));
@@ -92,11 +98,21 @@ impl Tree {
 
 #[derive(Clone, Debug)]
 enum Deed {
-    Insert { parent: sample::Index, with_body: bool },
+    Insert {
+        parent: sample::Index,
+        with_body: bool,
+    },
     Body(sample::Index),
     Forget(sample::Index),
     Invalid(sample::Index),
-    BringIn { from: sample::Index, count: usize },
+    /// The first body that is lacking on the best chain does not come.
+    Withhold,
+    /// It is waited for again.
+    GiveBack(sample::Index),
+    BringIn {
+        from: sample::Index,
+        count: usize,
+    },
     BroughtIn,
     Run,
 }
@@ -108,6 +124,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => one().prop_map(Deed::Body),
         1 => one().prop_map(Deed::Forget),
         1 => one().prop_map(Deed::Invalid),
+        2 => Just(Deed::Withhold),
+        1 => one().prop_map(Deed::GiveBack),
         1 => (one(), 0..12_usize).prop_map(|(from, count)| Deed::BringIn { from, count }),
         1 => Just(Deed::BroughtIn),
         2 => Just(Deed::Run),
@@ -137,6 +155,14 @@ proptest! {
                 Deed::Forget(index) if known.len() > 1 => tree.forget_body(*index.get(&known[1..])),
                 Deed::Invalid(index) if known.len() > 1 => tree.mark_invalid(*index.get(&known[1..])),
                 Deed::Forget(_) | Deed::Invalid(_) => {}
+                Deed::Withhold => {
+                    let lacking = tree.best_lacking().next().map(|node| node.hash);
+                    if let Some(first) = lacking.and_then(|hash| tree.find(&hash)) {
+                        tree.withhold(first);
+                        assert!(tree.is_withheld(first) && tree.best() != first);
+                    }
+                }
+                Deed::GiveBack(index) => tree.give_back(*index.get(&known)),
                 Deed::BringIn { from, count } => tree.bring_in_some(*from.get(&known), number, count),
                 Deed::BroughtIn => tree.brought_in(),
                 Deed::Run => tree.run(|number| number % 11 == 5),
