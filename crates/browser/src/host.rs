@@ -1,15 +1,19 @@
 //! The node in its worker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
-use tabchain_consensus::ChainSpec;
-use tabchain_driver::{Driver, DriverEvent, Handle, Ports, Solution, SystemClock};
+use tabchain_consensus::{ChainSpec, Verdicts};
+use tabchain_driver::{
+    CheckOutcome, Checkers, CheckersLost, Driver, DriverEvent, Handle, Ports, Solution, SystemClock,
+};
 use tabchain_node::{
     Command, Config, Cursor, Event, JobId, PeerId, Reply, TransactionStatus, TransactionView,
 };
+use tabchain_primitives::codec::Decode;
 use tabchain_store::IdbStore;
 use tsify::Tsify;
 use wasm_bindgen::JsValue;
@@ -24,7 +28,7 @@ use crate::proof::{AccountProof, BlockProof};
 use crate::request::{Request, random};
 use crate::view::{Peer, Words, Workload};
 
-/// How many messages between node and swarm wait in this thread, and how many solutions.
+/// How many messages between node and swarm wait in this thread, and how many solutions and outcomes of checks.
 const QUEUE: usize = 256;
 
 /// What a node is opened with.
@@ -37,6 +41,8 @@ pub(crate) struct HostOptions {
     pub name: String,
     /// The id of the swarm it is joined to.
     pub peer_id: String,
+    /// How many checkers of signatures there are.
+    pub checkers: u32,
     /// How to come to a chain that is far ahead; by snapshot, if left out.
     #[tsify(optional)]
     pub join: Option<Join>,
@@ -53,12 +59,22 @@ pub(crate) enum Join {
     Full,
 }
 
+/// Why checkers of signatures are of no more use.
+#[derive(Clone, Copy, Deserialize, Tsify)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Lost {
+    NotStarted,
+    Died,
+    Silent,
+}
+
 /// A running node.
 #[wasm_bindgen]
 pub struct Host {
     words: Words,
     handle: Handle,
     solutions: Sender<Solution>,
+    outcomes: Sender<CheckOutcome>,
     _pipe: Pipe,
 }
 
@@ -91,6 +107,28 @@ impl Host {
         self.solutions.try_send(Solution { job: JobId(job), nonce }).ok();
     }
 
+    /// A checker carried an order out, and took so many milliseconds.
+    pub fn checked(&self, number: u64, verdicts: &[u8], took: f64) {
+        self.tell_outcome(match Verdicts::from_bytes(verdicts) {
+            Ok(verdicts) => {
+                let took = Duration::try_from_secs_f64(took / 1e3).unwrap_or_default();
+                CheckOutcome::Checked { number, verdicts, took }
+            }
+            Err(_) => CheckOutcome::Lost(CheckersLost::Nonsense),
+        });
+    }
+
+    /// The checkers are gone. What they were given is checked here.
+    #[wasm_bindgen(js_name = lostCheckers)]
+    pub fn lost_checkers(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Lost")] why: JsValue,
+    ) -> Result<(), JsValue> {
+        let why: Lost = serde_wasm_bindgen::from_value(why).map_err(EdgeError::from)?;
+        self.tell_outcome(CheckOutcome::Lost(why.into()));
+        Ok(())
+    }
+
     /// How the time of this node went by since it was opened.
     #[wasm_bindgen(unchecked_return_type = "Workload")]
     pub fn workload(&self) -> JsValue {
@@ -114,7 +152,12 @@ impl Host {
         let (incoming, net_events) = async_channel::bounded(QUEUE);
         let (mining_orders, orders) = async_channel::bounded(1);
         let (solutions, solved) = async_channel::bounded(QUEUE);
-        let ports = Ports { net_commands, net_events, mining_orders, solutions: solved };
+        let count = options.checkers as usize;
+        let (check_orders, to_check) = async_channel::bounded(2 * count.max(1));
+        let (outcomes, checked) = async_channel::bounded(QUEUE);
+        let checkers = Checkers { count, orders: check_orders, outcomes: checked };
+        let checkers = Some(checkers);
+        let ports = Ports { net_commands, net_events, mining_orders, solutions: solved, checkers };
         let pipe = Pipe::join(port, incoming, outgoing);
         let (driver, handle) = Driver::new(config, store.clone(), SystemClock, ports);
 
@@ -125,13 +168,29 @@ impl Host {
         };
         spawn_local(forward(events, tell.clone(), move |event| words.news(&event)));
         spawn_local(forward(orders, tell.clone(), News::from));
+        spawn_local(forward(to_check, tell.clone(), News::from));
         spawn_local(async move {
             let ended = driver.run().await;
             store.close();
             tell(ended.into());
         });
         ready(opening).await?;
-        Ok(Self { words, handle, solutions, _pipe: pipe })
+        Ok(Self { words, handle, solutions, outcomes, _pipe: pipe })
+    }
+
+    fn tell_outcome(&self, outcome: CheckOutcome) {
+        // A full queue cannot be: an order has one outcome. A closed one is a node that has ended.
+        self.outcomes.try_send(outcome).ok();
+    }
+}
+
+impl From<Lost> for CheckersLost {
+    fn from(why: Lost) -> Self {
+        match why {
+            Lost::NotStarted => Self::NotStarted,
+            Lost::Died => Self::Died,
+            Lost::Silent => Self::Silent,
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the page is told without asking.
 
 use serde::Serialize;
+use tabchain_consensus::CheckOrder;
 use tabchain_driver::{DriverEvent, Ended, MiningOrder};
 use tabchain_node::{Event, PeerChange, Warning};
+use tabchain_primitives::codec::Encode;
 use tsify::Tsify;
 
 use crate::error::{EdgeError, Failure};
@@ -66,6 +68,14 @@ pub(crate) enum News {
     },
     /// Search no more.
     Rest,
+    /// Have these signatures checked.
+    Check {
+        #[tsify(type = "bigint")]
+        number: u64,
+        #[serde(with = "serde_bytes")]
+        #[tsify(type = "Uint8Array<ArrayBuffer>")]
+        order: Vec<u8>,
+    },
     /// The node has ended; with an error when it was not asked to.
     Ended {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,6 +148,12 @@ impl From<MiningOrder> for News {
             },
             MiningOrder::Stop => Self::Rest,
         }
+    }
+}
+
+impl From<(u64, CheckOrder)> for News {
+    fn from((number, order): (u64, CheckOrder)) -> Self {
+        Self::Check { number, order: order.to_bytes() }
     }
 }
 

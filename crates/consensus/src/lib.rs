@@ -25,6 +25,7 @@
 //! [`Block`]: tabchain_primitives::Block
 
 mod block_rules;
+mod check_order;
 mod difficulty;
 mod header_rules;
 mod reward;
@@ -37,6 +38,7 @@ pub use block_rules::{
     BlockError, CheckedBlock, VerifiedBlock, block_fits_limit, no_transaction_appears_twice,
     tx_count_matches, tx_root_matches,
 };
+pub use check_order::{CheckOrder, MAX_LISTS, Verdicts};
 pub use difficulty::next_target;
 pub use header_rules::{
     HeaderError, check_hashed_header, check_header, hash_meets_target, height_follows_parent,

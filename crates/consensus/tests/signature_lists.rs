@@ -5,7 +5,9 @@
 
 use ed25519_zebra::{SigningKey, VerificationKeyBytes};
 use proptest::prelude::*;
-use tabchain_consensus::{SignatureCheck, SignatureChecks, Verdict, verify_batch, verify_each};
+use tabchain_consensus::{
+    CheckOrder, SignatureCheck, SignatureChecks, Verdict, Verdicts, verify_batch, verify_each,
+};
 use tabchain_primitives::{Decode, Encode, PublicKey, Signature, SigningDigest};
 
 fn signed(secret: u8, digest: [u8; 32]) -> SignatureCheck {
@@ -39,5 +41,25 @@ proptest! {
         prop_assert_eq!(verify_batch(&checks, [5; 32]), expected);
         prop_assert_eq!(SignatureChecks::from_bytes(&checks.to_bytes()), Ok(checks));
         prop_assert_eq!(Verdict::from_bytes(&expected.to_bytes()), Ok(expected));
+    }
+
+    /// Each list gets the verdict that it would get by itself.
+    #[test]
+    fn lists_that_are_checked_together_do_not_suffer_from_each_other(
+        lists in proptest::collection::vec(proptest::collection::vec(any::<(u8, bool)>(), 0..6), 0..6),
+    ) {
+        let list = |list: &Vec<(u8, bool)>| {
+            let sign = |(secret, valid): &(u8, bool)| {
+                let mut check = signed(*secret, [*secret; 32]);
+                check.digest = SigningDigest::from_bytes([if *valid { *secret } else { !*secret }; 32]);
+                check
+            };
+            SignatureChecks(list.iter().map(sign).collect())
+        };
+        let order = CheckOrder { seed: [5; 32], lists: lists.iter().map(list).collect() };
+        let expected = Verdicts(order.lists.iter().map(verify_each).collect());
+        prop_assert_eq!(&order.check(), &expected);
+        prop_assert_eq!(Verdicts::from_bytes(&expected.to_bytes()), Ok(expected));
+        prop_assert_eq!(CheckOrder::from_bytes(&order.to_bytes()), Ok(order));
     }
 }

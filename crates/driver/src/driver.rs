@@ -7,6 +7,7 @@ use async_channel::{Receiver, Sender, TrySendError};
 use futures::future::{Fuse, FusedFuture, pending};
 use futures::{FutureExt, select_biased};
 use futures_timer::Delay;
+use tabchain_consensus::Verdict;
 use tabchain_net::{NetCommand, NetEvent};
 use tabchain_node::{
     Command, CommandError, CommandId, Config, Event, Input, JobId, Message, Node, Output, PeerId, Reply,
@@ -17,7 +18,7 @@ use tabchain_store::{Store, StoreError};
 use tabchain_sync::Failure;
 
 use crate::breath::Breath;
-use crate::checks::Checks;
+use crate::checks::{CheckOutcome, Checkers, Checks};
 use crate::clock::Clock;
 use crate::handle::{Answer, DriverEvent, Handle, Listeners};
 use crate::storage::Storage;
@@ -51,7 +52,7 @@ pub struct Solution {
     pub nonce: u64,
 }
 
-/// Where a driver's network and miner are.
+/// Where a driver's network, miner and checkers are.
 pub struct Ports {
     /// Takes commands to the network.
     pub net_commands: Sender<NetCommand>,
@@ -61,6 +62,8 @@ pub struct Ports {
     pub mining_orders: Sender<MiningOrder>,
     /// Gives the miner's solutions.
     pub solutions: Receiver<Solution>,
+    /// Check signatures; without them the driver's own thread does.
+    pub checkers: Option<Checkers>,
 }
 
 /// How a run ended.
@@ -96,16 +99,17 @@ enum Happening {
     Call(Option<(Command, Answer)>),
     Net(NetEvent),
     Node(Input),
+    Checks(CheckOutcome),
     /// A command that had waited for the network is sent.
     Sent,
 }
 
 impl<S: Store + 'static, C: Clock> Driver<S, C> {
     /// Opens a node. It reads its store once [`Driver::run`] is polled.
-    pub fn new(config: Config, store: S, clock: C, ports: Ports) -> (Self, Handle) {
+    pub fn new(config: Config, store: S, clock: C, mut ports: Ports) -> (Self, Handle) {
         let meter = Meter::new();
         let (handle, calls, listeners) = Handle::new(meter.clone());
-        let checks = Checks::new(config.seed);
+        let checks = Checks::new(config.seed, ports.checkers.take());
         let driver = Self {
             node: Node::open(config),
             wake_at: clock.now(),
@@ -152,8 +156,9 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
     /// Waits for whatever comes first, people before peers. `None`: something happened that is not the node's business.
     async fn next_input(&mut self, mut timer: &mut Fuse<Delay>) -> Option<Input> {
         self.flush_outbox();
+        self.checks.send();
         if self.calls.is_empty() {
-            if self.ready.is_empty() && !self.checks.is_empty() {
+            if self.ready.is_empty() && self.checks.are_for_here() {
                 self.check_signatures();
             }
             if let Some(input) = self.ready.pop_front() {
@@ -166,6 +171,7 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
             solution = receive(&self.ports.solutions).fuse() =>
                 Happening::Node(Input::Mined(solution.job, solution.nonce)),
             input = self.storage.next().fuse() => Happening::Node(input),
+            outcome = self.checks.outcome().fuse() => Happening::Checks(outcome),
             event = receive(&self.ports.net_events).fuse() => Happening::Net(event),
             () = send_front(&self.ports.net_commands, &self.outbox).fuse() => Happening::Sent,
             () = timer => Happening::Node(Input::Tick),
@@ -175,6 +181,10 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
             Happening::Call(call) => self.on_call(call),
             Happening::Net(event) => self.on_net_event(event),
             Happening::Node(input) => Some(input),
+            Happening::Checks(outcome) => {
+                self.on_outcome(outcome);
+                None
+            }
             Happening::Sent => {
                 self.outbox.pop_front();
                 None
@@ -272,6 +282,21 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
     fn check_signatures(&mut self) {
         self.meter.turn_to(Occupation::Checking);
         let (count, verdicts) = self.checks.check();
+        self.judge(count, verdicts);
+    }
+
+    fn on_outcome(&mut self, outcome: CheckOutcome) {
+        match outcome {
+            CheckOutcome::Checked { number, verdicts, took } => {
+                let (count, verdicts) = self.checks.checked(number, verdicts);
+                self.meter.checked_elsewhere(took);
+                self.judge(count, verdicts);
+            }
+            CheckOutcome::Lost(why) => self.checks.lose(why),
+        }
+    }
+
+    fn judge(&mut self, count: usize, verdicts: Vec<(JobId, Verdict)>) {
         self.meter.checked(count);
         self.ready.extend(verdicts.into_iter().map(|(job, verdict)| Input::Verified(job, verdict)));
     }

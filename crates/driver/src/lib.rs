@@ -1,13 +1,14 @@
 //! The only event loop: it turns a pure [`Node`](tabchain_node::Node) into a running one.
 //!
 //! The node says what it wants done; the driver has it done by a [`Store`](tabchain_store::Store), a network (the two
-//! channels of a `tabchain_net::NetHandle`), a clock and a miner, and tells the node what came of it. It decides nothing.
-//! The same loop runs in a tab's worker, on a server, and in tests.
+//! channels of a `tabchain_net::NetHandle`), a clock, a miner and
+//! checkers of signatures, and tells the node what came of it. It decides nothing. The same loop runs in a tab's worker, on a server, and in tests.
 //!
 //! ```text
 //!   Handle --calls--> +--------+ --load, commit--> Store
 //!          <-events-- | Driver | --commands------> Net (its events come back)
 //!                     |  Node  | --orders--------> miner (solutions come back)
+//!                     |        | --signatures----> checkers (verdicts come back)
 //!                     +--------+ --wake at-------> timer
 //! ```
 //!
@@ -24,6 +25,7 @@ mod storage;
 mod wire;
 mod workload;
 
+pub use checks::{CheckOutcome, Checkers, CheckersLost};
 pub use clock::{Clock, SystemClock};
 pub use driver::{Driver, Ended, MiningOrder, OUTBOX, OUTBOX_BYTES, Ports, Solution};
 pub use handle::{CALLS, DriverEvent, EVENTS, Handle};

@@ -14,12 +14,14 @@ pub struct Workload {
     pub waiting: Duration,
     /// Waiting, and the store had yet to answer.
     pub storing: Duration,
-    /// Checking signatures.
+    /// Checking signatures itself.
     pub checking: Duration,
     /// Reading messages of peers, and writing them.
     pub translating: Duration,
     /// In the node itself.
     pub thinking: Duration,
+    /// How long checkers were at it meanwhile, all of them together.
+    pub checking_elsewhere: Duration,
     /// Signatures checked.
     pub signatures: u64,
     /// Commits handed to the store.
@@ -64,6 +66,10 @@ impl Meter {
 
     pub(crate) fn checked(&self, signatures: usize) {
         self.note(|notes| notes.total.signatures += signatures as u64);
+    }
+
+    pub(crate) fn checked_elsewhere(&self, took: Duration) {
+        self.note(|notes| notes.total.checking_elsewhere += took);
     }
 
     pub(crate) fn committed(&self, changes: usize, bytes: usize) {

@@ -38,7 +38,7 @@ impl Running {
         let (solved, solutions) = async_channel::bounded(4);
         thread::spawn(move || mine(&orders, &solved));
         let (net_commands, net_events) = (net_handle.commands.clone(), net_handle.events);
-        let ports = Ports { net_commands, net_events, mining_orders, solutions };
+        let ports = Ports { net_commands, net_events, mining_orders, solutions, checkers: None };
         let (driver, node) = Driver::new(Config::new(spec, [seed; 32]), store, SystemClock, ports);
         let events = node.events();
         let run = spawn_local(driver.run());

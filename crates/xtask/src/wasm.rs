@@ -1,8 +1,9 @@
-//! Builds the two wasm files of the npm package.
+//! Builds the three wasm files of the npm package.
 //!
 //! The node (`tabchain_bg.wasm`, with `tabchain.js` and its types) is what a tab runs. The miner (`miner.wasm`) is tiny, plain
 //! C functions without bindings, so that a miner's worker starts in no time; it alone needs SIMD, so that a browser
-//! without it can still be a node.
+//! without it can still be a node. The checker (`checker.wasm`) is small in the same way, and does with signatures what the node
+//! would do with them, beside it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,8 @@ const FEATURES: [&str; 7] = [
 
 /// Size first for the node, most of which runs seldom; its hot crates were compiled for speed already.
 const NODE_LEVEL: &str = "-Os";
-/// Speed only for the miner: it is one small loop.
-const MINER_LEVEL: &str = "-O4";
+/// Speed only for the small ones: each is a few loops.
+const SMALL_LEVEL: &str = "-O4";
 
 /// Builds what changed of both files into `web/package/wasm`.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
@@ -39,7 +40,8 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     page::install(workspace)?;
     let out = workspace.package().join("wasm");
     fs::create_dir_all(&out).with_context(|| format!("making {}", out.display()))?;
-    miner(workspace, &out)?;
+    small(workspace, &out, "miner", "-Ctarget-feature=+simd128")?;
+    small(workspace, &out, "checker", "")?;
     node(workspace, &out)
 }
 
@@ -71,15 +73,16 @@ fn node(workspace: &Workspace, out: &Path) -> Result<()> {
     )
 }
 
-fn miner(workspace: &Workspace, out: &Path) -> Result<()> {
-    let compiled = step("wasm: miner", || compile_miner(workspace))?;
-    let optimised = out.join("miner.wasm");
-    let recipe = format!("{MINER_LEVEL} {FEATURES:?}");
+/// Builds a small wasm, `tabchain-NAME`, with flags of its own.
+fn small(workspace: &Workspace, out: &Path, name: &str, flags: &str) -> Result<()> {
+    let compiled = step(&format!("wasm: {name}"), || compile_small(workspace, name, flags))?;
+    let optimised = out.join(format!("{name}.wasm"));
+    let recipe = format!("{SMALL_LEVEL} {FEATURES:?}");
     let (inputs, outputs) = ([compiled], [optimised]);
     when_changed(
         workspace,
-        &Step { name: "wasm-miner", recipe: &recipe, inputs: &inputs, outputs: &outputs },
-        || optimise(workspace, MINER_LEVEL, &inputs[0], &outputs[0]),
+        &Step { name: &format!("wasm-{name}"), recipe: &recipe, inputs: &inputs, outputs: &outputs },
+        || optimise(workspace, SMALL_LEVEL, &inputs[0], &outputs[0]),
     )
 }
 
@@ -92,24 +95,15 @@ fn compile_node(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// Into a folder of its own: other flags for the same target would make cargo forget the node's build.
-fn compile_miner(workspace: &Workspace) -> Result<PathBuf> {
-    let target = workspace.target().join("miner");
+fn compile_small(workspace: &Workspace, name: &str, flags: &str) -> Result<PathBuf> {
+    let target = workspace.target().join(name);
     run(workspace
         .cargo()
-        .args([
-            "build",
-            "--quiet",
-            "--lib",
-            "--profile",
-            "wasm",
-            "--target",
-            WASM,
-            "--package",
-            "tabchain-miner",
-        ])
+        .args(["build", "--quiet", "--lib", "--profile", "wasm", "--target", WASM])
+        .args(["--package", &format!("tabchain-{name}")])
         .env("CARGO_TARGET_DIR", &target)
-        .env(FLAGS, format!("-Ctarget-feature=+simd128 {}", workspace.remap()?)))?;
-    Ok(target.join(WASM).join("wasm/tabchain_miner.wasm"))
+        .env(FLAGS, format!("{flags} {}", workspace.remap()?)))?;
+    Ok(target.join(WASM).join(format!("wasm/tabchain_{name}.wasm")))
 }
 
 const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";

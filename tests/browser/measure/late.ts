@@ -20,6 +20,7 @@ export interface Workload {
   checking: number;
   translating: number;
   thinking: number;
+  checkingElsewhere: number;
   signatures: number;
   commits: number;
   changes: number;

@@ -1,6 +1,10 @@
 // What the browser itself can do on this machine, now: the limits that a node's figures are held against.
 
+import { readFile } from 'node:fs/promises';
+
 import type { Page } from '@playwright/test';
+
+const PACKAGE = new URL('../../../web/package/', import.meta.url);
 
 const MESSAGE = 16 * 1024;
 const TRANSFER = 64 << 20;
@@ -124,5 +128,55 @@ export function indexedDb(page: Page, rows: number, bytes: number): Promise<numb
       return rate;
     },
     [rows, bytes] as const,
+  );
+}
+
+/** Signatures a second that the package's checkers check in this page while nothing else is done, as many as the package starts. */
+export async function signatures(page: Page): Promise<number> {
+  const read = (file: string): Promise<Buffer> => readFile(new URL(file, PACKAGE));
+  const [script, wasm] = await Promise.all([read('dist/checker-worker.js'), read('wasm/checker.wasm')]);
+  return page.evaluate(
+    async ([script, wasm]) => {
+      const [BATCH, ROUNDS] = [1_024, 24];
+      const order = await ordered(BATCH);
+      const module = await WebAssembly.compile(Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0)));
+      const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+      const count = navigator.hardwareConcurrency > 2 ? 2 : 1;
+      const workers = Array.from({ length: count }, () => new Worker(url, { type: 'module' }));
+      for (const worker of workers) worker.postMessage({ module });
+      await Promise.all(workers.map((worker) => check(worker, 4)));
+      const begin = performance.now();
+      await Promise.all(workers.map((worker) => check(worker, ROUNDS)));
+      const seconds = (performance.now() - begin) / 1_000;
+      for (const worker of workers) worker.terminate();
+      return (count * ROUNDS * BATCH) / seconds;
+
+      /** So many batches, one after the other, each of signatures that are valid. */
+      async function check(worker: Worker, rounds: number): Promise<void> {
+        for (let round = 0; round < rounds; round++) {
+          const answer = new Promise<Uint8Array>((resolve) => {
+            worker.onmessage = ({ data }: MessageEvent<{ verdicts: Uint8Array }>) => resolve(data.verdicts);
+          });
+          worker.postMessage({ number: BigInt(round), order });
+          if ((await answer).join() !== '1,0') throw new Error('a valid signature was refused');
+        }
+      }
+
+      /** The bytes of an order with one list, each signature of it by a key of its own. */
+      async function ordered(count: number): Promise<Uint8Array<ArrayBuffer>> {
+        const bytes = new Uint8Array(32 + 3 + 128 * count);
+        bytes.set([1, (count & 127) | 128, count >> 7], 32);
+        for (let index = 0; index < count; index++) {
+          const { publicKey, privateKey } = (await crypto.subtle.generateKey('Ed25519', true, ['sign'])) as CryptoKeyPair;
+          const digest = crypto.getRandomValues(new Uint8Array(32));
+          const at = 35 + 128 * index;
+          bytes.set(new Uint8Array(await crypto.subtle.exportKey('raw', publicKey)), at);
+          bytes.set(digest, at + 32);
+          bytes.set(new Uint8Array(await crypto.subtle.sign('Ed25519', privateKey, digest)), at + 64);
+        }
+        return bytes;
+      }
+    },
+    [script.toString(), wasm.toString('base64')] as const,
   );
 }

@@ -241,12 +241,14 @@ export interface Workload {
   waiting: number;
   /** Waiting for the browser's storage. */
   storing: number;
-  /** Checking signatures. */
+  /** Checking signatures itself: a handful at a time. */
   checking: number;
   /** Reading and writing messages. */
   translating: number;
   /** All else: rules, balances, the state's root. */
   thinking: number;
+  /** What its checkers of signatures worked meanwhile, all of them together. */
+  checkingElsewhere: number;
   /** How many signatures were checked. */
   signatures: number;
   /** Transactions with the browser's storage, the changed rows in them, and their bytes. */

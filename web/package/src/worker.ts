@@ -1,6 +1,7 @@
-// The dedicated worker: the node over IndexedDB, and the miners.
+// The dedicated worker: the node over IndexedDB, the miners and the checkers.
 
 import { Host, initSync, log, onPanic, type News } from '../wasm/tabchain.js';
+import { Checkers, checkersFor } from './checker.js';
 import { TabchainError } from './error.js';
 import type { Keeping } from './keeping.js';
 import { Miner } from './miner.js';
@@ -25,7 +26,7 @@ export interface Open {
 
 /** The node's news, what the miners make of it, and the last words of a panic. */
 export type FromWorker =
-  | Exclude<News, { type: 'mine' | 'rest' | 'mining' }>
+  | Exclude<News, { type: 'mine' | 'rest' | 'mining' | 'check' }>
   | { type: 'mining'; mining: MiningStatus }
   | { type: 'panic'; message: string };
 
@@ -38,6 +39,11 @@ const miner = new Miner(
   () => {
     rateDue ??= setTimeout(tellMining, RATE_PAUSE);
   },
+);
+const checkers = new Checkers(
+  checkersFor(navigator.hardwareConcurrency),
+  ({ number, verdicts, took }) => host?.checked(number, verdicts, took),
+  (why) => host?.lostCheckers(why),
 );
 let host: Host | undefined;
 let rateDue: ReturnType<typeof setTimeout> | undefined;
@@ -68,7 +74,8 @@ async function open({ module, network, name, peerId, keeping, port, log: level }
   onPanic((message) => tell({ type: 'panic', message }));
   // A failure now is no failure yet: whoever starts mining later hears of it if it is still there.
   miner.prepare().catch(() => undefined);
-  host = await Host.open({ network, name, peerId, ...keeping }, port, onNews);
+  checkers.prepare().catch(() => undefined);
+  host = await Host.open({ network, name, peerId, checkers: checkers.count, ...keeping }, port, onNews);
 }
 
 function onNews(news: News): void {
@@ -79,6 +86,9 @@ function onNews(news: News): void {
     case 'rest':
       miner.rest();
       tellMining();
+      break;
+    case 'check':
+      void checkers.check(news);
       break;
     case 'mining':
       mined = news.mining;

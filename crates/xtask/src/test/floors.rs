@@ -43,6 +43,7 @@ const HOUSE: &[Room] = &[
     room("libp2p-webrtc-browser", 5),
     room("tabchain-net", 5).beside(&["libp2p-webrtc-browser"]),
     room("tabchain-miner", 5),
+    room("tabchain-checker", 5),
     room("tabchain-driver", 5).beside(&["tabchain-store", "tabchain-net", "tabchain-miner"]),
     room("tabchain-sim", 5),
     room("tabchain-browser", 6),

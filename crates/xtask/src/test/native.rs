@@ -11,9 +11,10 @@ use crate::toolchain;
 use crate::workspace::{WASM, Workspace};
 
 /// Crates whose wasm side differs from their native one, or that only wasm uses.
-const IN_THE_BROWSER: [&str; 6] = [
+const IN_THE_BROWSER: [&str; 7] = [
     "libp2p-webrtc-browser",
     "tabchain-browser",
+    "tabchain-checker",
     "tabchain-driver",
     "tabchain-miner",
     "tabchain-net",

@@ -1,0 +1,111 @@
+// The checkers of signatures: plain workers around a small wasm, beside the one of the node, which is free meanwhile.
+
+import { compile } from './compile.js';
+import type { FromChecker, ToChecker } from './checker-worker.js';
+
+/** Why checkers are of no more use. */
+export type Lost = 'notStarted' | 'died' | 'silent';
+
+/** How long a checker may take for an order, in milliseconds: a hundred times what it takes on a busy machine. */
+const PATIENCE = 20_000;
+
+export interface Order {
+  number: bigint;
+  /** Belongs to the checkers from now on. */
+  order: Uint8Array<ArrayBuffer>;
+}
+
+interface Parts {
+  module: WebAssembly.Module;
+  script: string;
+}
+
+interface Thread {
+  worker: Worker;
+  /** The orders it has, each with the timer of its patience. */
+  orders: Map<bigint, ReturnType<typeof setTimeout>>;
+}
+
+/** How many checkers a machine has use for: the node and the network want a core of their own. */
+export function checkersFor(cores: number): number {
+  return cores > 2 ? 2 : 1;
+}
+
+export class Checkers {
+  readonly count: number;
+  readonly #onChecked: (checked: FromChecker) => void;
+  readonly #onLost: (why: Lost) => void;
+  #parts: Promise<Parts> | undefined;
+  #threads: Promise<Thread[]> | undefined;
+  #lost = false;
+
+  constructor(count: number, onChecked: (checked: FromChecker) => void, onLost: (why: Lost) => void) {
+    this.count = count;
+    this.#onChecked = onChecked;
+    this.#onLost = onLost;
+  }
+
+  /** Fetches what threads are made of, while there is still somebody to fetch it from. Starts nothing. */
+  async prepare(): Promise<Parts> {
+    this.#parts ??= fetchParts();
+    try {
+      return await this.#parts;
+    } catch (cause) {
+      this.#parts = undefined;
+      throw cause;
+    }
+  }
+
+  /** Has an order carried out; the threads are started by the first. */
+  async check({ number, order }: Order): Promise<void> {
+    this.#threads ??= this.prepare().then((parts) => Array.from({ length: this.count }, () => this.#start(parts)));
+    let threads: Thread[];
+    try {
+      threads = await this.#threads;
+    } catch {
+      this.#lose('notStarted');
+      return;
+    }
+    const thread = threads.reduce((least, thread) => (thread.orders.size < least.orders.size ? thread : least));
+    thread.orders.set(number, setTimeout(() => this.#lose('silent'), PATIENCE));
+    post(thread.worker, { number, order }, [order.buffer]);
+  }
+
+  #start({ module, script }: Parts): Thread {
+    const worker = new Worker(script, { type: 'module' });
+    const thread: Thread = { worker, orders: new Map() };
+    worker.onmessage = ({ data }: MessageEvent<FromChecker>) => {
+      clearTimeout(thread.orders.get(data.number));
+      thread.orders.delete(data.number);
+      this.#onChecked(data);
+    };
+    worker.onerror = worker.onmessageerror = () => this.#lose('died');
+    post(worker, { module });
+    return thread;
+  }
+
+  /** One that fails takes the others along: whoever waits for them checks by itself, everything and from now on. */
+  #lose(why: Lost): void {
+    if (this.#lost) return;
+    this.#lost = true;
+    const end = ({ worker, orders }: Thread) => {
+      worker.terminate();
+      for (const timer of orders.values()) clearTimeout(timer);
+    };
+    void this.#threads?.then((threads) => threads.forEach(end)).catch(() => undefined);
+    this.#onLost(why);
+  }
+}
+
+/** The script stands alone, so that it can be kept at hand: a thread can be started when every server is gone. */
+async function fetchParts(): Promise<Parts> {
+  const [module, script] = await Promise.all([
+    compile(new URL('../wasm/checker.wasm', import.meta.url)),
+    fetch(new URL('./checker-worker.js', import.meta.url)).then((response) => response.text()),
+  ]);
+  return { module, script: URL.createObjectURL(new Blob([script], { type: 'text/javascript' })) };
+}
+
+function post(worker: Worker, message: ToChecker, transfer: Transferable[] = []): void {
+  worker.postMessage(message, transfer);
+}
