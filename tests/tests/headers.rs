@@ -16,7 +16,8 @@ use tabchain_node::{
     Reply, Status, SyncState,
 };
 use tabchain_primitives::{
-    Address, BlockHash, CompactTarget, Header, HeaderFields, Height, Target, Timestamp, U256, Work,
+    Address, BlockHash, CompactTarget, Decode, HEADER_BYTES, Header, HeaderFields, Height, Target, Timestamp,
+    U256, Work,
 };
 use tabchain_records::{Change, Column, Rows};
 use tabchain_sim::{Sim, World};
@@ -76,11 +77,10 @@ struct Room {
     dismissed: Vec<(PeerId, Reason)>,
     /// Answers of the node, and whether they were refusals.
     answered: Vec<(PeerId, bool)>,
-    /// Headers written to the store, and deleted there.
-    written: usize,
-    deleted: usize,
-    /// Headers in the store.
-    kept: BTreeSet<Vec<u8>>,
+    /// The headers that are in the store, by the key of their row.
+    stored: BTreeMap<Vec<u8>, Vec<BlockHash>>,
+    /// Headers that ever were there.
+    ever_stored: BTreeSet<BlockHash>,
     status: Option<Status>,
 }
 
@@ -96,9 +96,8 @@ impl Room {
             told: BTreeMap::new(),
             dismissed: Vec::new(),
             answered: Vec::new(),
-            written: 0,
-            deleted: 0,
-            kept: BTreeSet::new(),
+            stored: BTreeMap::new(),
+            ever_stored: BTreeSet::new(),
             status: None,
         };
         room.drain();
@@ -115,19 +114,7 @@ impl Room {
             match output {
                 Output::Load(id, _) => self.node.handle(self.now, Input::Loaded(id, Rows::default())),
                 Output::Commit(id, batch) => {
-                    for change in batch.changes() {
-                        match change {
-                            Change::Put { column: Column::Headers, key, .. } => {
-                                self.written += 1;
-                                self.kept.insert(key.clone());
-                            }
-                            Change::Delete { column: Column::Headers, key } => {
-                                self.deleted += 1;
-                                self.kept.remove(key);
-                            }
-                            _ => {}
-                        }
-                    }
+                    batch.changes().iter().for_each(|change| self.note_stored(change));
                     self.node.handle(self.now, Input::Committed(id));
                 }
                 Output::Verify(id, _) => self.node.handle(self.now, Input::Verified(id, Verdict::AllValid)),
@@ -142,6 +129,38 @@ impl Room {
                 _ => {}
             }
         }
+    }
+
+    /// A header has a row of its own, or stands with others in a page: the flags, the header, and a check in a page.
+    fn note_stored(&mut self, change: &Change) {
+        let size = match change.column() {
+            Column::Headers => 1 + HEADER_BYTES,
+            Column::HeaderPages => 1 + HEADER_BYTES + 4,
+            _ => return,
+        };
+        match change {
+            Change::Put { key, value, .. } => {
+                let header = |row: &[u8]| Header::from_bytes(&row[1..=HEADER_BYTES]).expect("a header");
+                let hashes: Vec<_> = value.chunks(size).map(|row| header(row).hash()).collect();
+                self.ever_stored.extend(&hashes);
+                self.stored.insert(key.clone(), hashes);
+            }
+            Change::Delete { key, .. } => drop(self.stored.remove(key)),
+            Change::DeleteRange { .. } => panic!("headers are deleted one by one"),
+        }
+    }
+
+    /// The headers that are in the store.
+    fn kept(&self) -> BTreeSet<BlockHash> {
+        let stored: Vec<_> = self.stored.values().flatten().copied().collect();
+        let kept: BTreeSet<_> = stored.iter().copied().collect();
+        assert_eq!(stored.len(), kept.len(), "a header is stored once");
+        kept
+    }
+
+    /// How many headers were ever stored, and how many of them are not any more.
+    fn written_and_deleted(&self) -> (usize, usize) {
+        (self.ever_stored.len(), self.ever_stored.len() - self.kept().len())
     }
 
     /// A peer comes, says what it has, and from then on answers.
@@ -312,7 +331,7 @@ fn a_flood_of_low_work_headers_from_eight_peers_leaves_nothing_behind() {
     room.greet(1, claim(&known), honest(&known));
     room.run_for(5_000);
     assert_eq!(room.status().height.value() as usize, BLOCKS);
-    let kept = room.kept.clone();
+    let kept = room.kept();
 
     let before = HELD.get();
     MOST.set(before);
@@ -339,7 +358,7 @@ fn a_flood_of_low_work_headers_from_eight_peers_leaves_nothing_behind() {
     let grown = MOST.get() - before;
     assert!(grown <= 8 << 20, "{grown} bytes more at the worst moment");
     assert_eq!(room.best_height() as usize, BLOCKS);
-    assert_eq!(room.kept, kept, "no header of theirs was kept");
+    assert_eq!(room.kept(), kept, "no header of theirs was kept");
     assert!(room.dismissed.is_empty(), "a claim that is not borne out is noise, not yet a crime");
     println!("8 x {LIES} headers: {grown} bytes at the worst moment, {} afterwards", HELD.get() - before);
 
@@ -366,7 +385,7 @@ fn a_newcomer_among_liars_keeps_nothing_but_the_honest_chain() {
     room.greet(1, claim(&honest_chain), honest(&honest_chain));
     room.run_for(150_000);
     assert_eq!(room.status().height.value(), 5_000);
-    assert_eq!(room.kept.len(), 5_000, "what the liars had was weighed, and not kept");
+    assert_eq!(room.kept().len(), 5_000, "what the liars had was weighed, and not kept");
     assert!(room.dismissed.is_empty());
 }
 
@@ -406,12 +425,12 @@ fn a_fork_of_20_100_headers_wins_over_20_000() {
     room.greet(1, claim(&ours), honest(&ours));
     room.run_for(3_000);
     assert_eq!(room.best_height(), 20_050);
-    assert_eq!((room.written, room.deleted), (20_050, 0));
+    assert_eq!(room.written_and_deleted(), (20_050, 0));
     room.greet(2, claim(&theirs), honest(&theirs));
     room.run_for(3_000);
     assert_eq!(room.best_height(), 20_150);
-    assert_eq!(room.written, 20_050 + 20_100);
-    assert_eq!(room.deleted, 20_000, "nobody stands on what was left, and it is too long to be kept beside");
+    let after = (20_050 + 20_100, 20_000);
+    assert_eq!(room.written_and_deleted(), after, "what was left is too long to be kept beside");
     assert!(room.dismissed.is_empty());
 }
 
@@ -439,7 +458,7 @@ fn a_chain_that_its_first_teller_does_not_hand_over_comes_from_others() {
     room.run_for(1_000);
     assert_eq!(room.best_height(), 9_000);
     assert_eq!(room.told(1).1, 9_000, "it did not have to be weighed again");
-    assert_eq!(room.written, 9_000);
+    assert_eq!(room.written_and_deleted(), (9_000, 0));
 }
 
 #[test]
@@ -473,7 +492,7 @@ fn a_header_that_breaks_a_rule_deep_inside_costs_the_sender_its_place() {
     room.greet(1, tip, honest(&Arc::new(headers)));
     room.run_for(2_000);
     assert_eq!(room.dismissed, [(peer(1), Reason::Misbehaviour)]);
-    assert_eq!((room.written, room.best_height()), (0, 0));
+    assert_eq!((room.written_and_deleted(), room.best_height()), ((0, 0), 0));
 }
 
 #[test]

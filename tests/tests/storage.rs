@@ -1,7 +1,8 @@
 //! What a node has written it has again, whatever happened to it or to its disk.
 
 use tabchain_node::{Command, CommandError, Event, Reply, SyncState, Warning};
-use tabchain_records::{Column, StoreError};
+use tabchain_primitives::{Decode, HEADER_BYTES, Header};
+use tabchain_records::{Batch, Column, Query, StoreError};
 use tabchain_sim::{Place, Sim};
 use tabchain_sync::Rng;
 use tabchain_tests::{account, address, agree, hash_at, height, payment, world};
@@ -223,6 +224,7 @@ fn whatever_a_broken_disk_says_the_node_opens_and_recovers() {
         Column::Index,
         Column::Meta,
         Column::Peers,
+        Column::HeaderPages,
     ];
     for round in 0..40 {
         sim.kill(node);
@@ -243,4 +245,97 @@ fn whatever_a_broken_disk_says_the_node_opens_and_recovers() {
         assert!(sim.run_until(120_000, |sim| sim.status(node).tip == tip), "round {round}: {column:?}");
     }
     assert_eq!(account(&mut sim, node, 2).balance.units(), 1_005_000_000);
+}
+
+#[test]
+fn headers_below_the_tip_lie_in_pages_and_are_there_again_whenever_the_node_dies() {
+    let (mut sim, node) = miner(10, 376);
+    assert_eq!(sim.disk(node).rows(Column::HeaderPages).count(), 0, "nothing is deep enough yet");
+    for life in 0..30 {
+        sim.start_mining(node, address(0));
+        // The page is begun at 384: some of these lives end just before, in and after that commit.
+        sim.run_for(1_300 + 37 * life);
+        let seen = sim.status(node);
+        reopen(&mut sim, node);
+        let after = sim.status(node);
+        assert!(after.height.value() + 2 >= seen.height.value(), "at most what was not written yet is lost");
+        let tip = after.height.value();
+        assert!((1..=tip).all(|height| hash_at(&mut sim, node, height).is_some()), "every block is there");
+    }
+    assert!(height(&mut sim, node) >= 384);
+    assert_eq!(sim.disk(node).rows(Column::HeaderPages).count(), 1);
+    let singly = sim.disk(node).rows(Column::Headers).count();
+    assert!((128..300).contains(&singly), "{singly} headers in rows of their own");
+}
+
+#[test]
+fn headers_of_a_damaged_or_lost_page_are_fetched_again() {
+    for lost in [true, false] {
+        let (mut sim, node) = miner(11, 400);
+        let peer = sim.add_node();
+        sim.connect(peer, node);
+        sim.stop_mining(node);
+        assert!(sim.run_until(60_000, |sim| agree(sim, &[node, peer])));
+        let tip = sim.status(peer).tip;
+        sim.call(node, Command::Close).expect("everything is written");
+        if lost {
+            sim.disk(node).lose(Column::HeaderPages, |_| true);
+        } else {
+            sim.disk(node).damage(Column::HeaderPages, |_, page| page[20_000] ^= 1);
+        }
+        reopen(&mut sim, node);
+        sim.connect(peer, node);
+        assert!(sim.run_until(120_000, |sim| sim.status(node).tip == tip), "all is there again");
+        assert!((1..400).all(|height| hash_at(&mut sim, node, height).is_some()));
+
+        // And on disk too.
+        sim.call(node, Command::Close).expect("everything is written");
+        let told = sim.events(node).len();
+        reopen(&mut sim, node);
+        assert_eq!(sim.status(node).tip, tip);
+        assert!(!sim.events(node)[told..].contains(&Event::Warning(Warning::Rebuilding)));
+        assert_eq!(sim.disk(node).rows(Column::HeaderPages).count(), 1);
+    }
+}
+
+#[test]
+fn a_store_from_before_there_were_pages_is_taken_over() {
+    let (mut sim, node) = miner(12, 400);
+    sim.stop_mining(node);
+    sim.call(node, Command::Close).expect("everything is written");
+    let mut batch = Batch::default();
+    let pages: Vec<_> = sim.disk(node).rows(Column::HeaderPages).map(|(_, page)| page.clone()).collect();
+    // Schema 2 had a row for each header: its flags and its bytes, under its hash.
+    for row in pages.iter().flat_map(|page| page.chunks_exact(1 + HEADER_BYTES + 4)) {
+        let header = Header::from_bytes(&row[1..=HEADER_BYTES]).expect("a header of ours");
+        batch.put(Column::Headers, *header.hash().as_bytes(), row[..=HEADER_BYTES].to_vec());
+    }
+    batch.clear(Column::HeaderPages);
+    sim.disk(node).commit(batch).expect("there is room");
+    assert!(sim.disk(node).rows(Column::Headers).count() >= 400);
+
+    reopen(&mut sim, node);
+    assert!(sim.status(node).height.value() >= 400);
+    assert!(!sim.events(node).contains(&Event::Warning(Warning::Rebuilding)));
+    sim.start_mining(node, address(0));
+    sim.run_for(20_000);
+    assert_eq!(sim.disk(node).rows(Column::HeaderPages).count(), 1, "and put into pages");
+    assert!(sim.disk(node).rows(Column::Headers).count() < 300);
+    reopen(&mut sim, node);
+    let tip = height(&mut sim, node);
+    assert!((1..=tip).all(|height| hash_at(&mut sim, node, height).is_some()), "every block is there");
+}
+
+#[test]
+fn a_node_that_has_caught_up_has_little_to_connect_again() {
+    let (mut sim, node) = miner(13, 100);
+    sim.stop_mining(node);
+    let late = sim.add_node();
+    sim.connect(late, node);
+    assert!(sim.run_until(120_000, |sim| agree(sim, &[node, late])));
+    sim.run_for(1_000);
+    let checkpoint = sim.disk(late).load(&Query::get(Column::Meta, *b"checkpoint")).into_value();
+    let checkpoint = checkpoint.expect("it was written when the node had caught up");
+    let near = (height(&mut sim, late) - 3..).map_while(|height| hash_at(&mut sim, late, height));
+    assert!(near.collect::<Vec<_>>().iter().any(|hash| hash.as_bytes()[..] == checkpoint));
 }

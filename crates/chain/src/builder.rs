@@ -41,13 +41,13 @@ impl ChainBuilder {
         Self { spec, tree, state: State::new() }
     }
 
-    /// A stored header, parents first. Of chains with equal work, the one given first counts as seen first. Says
+    /// A stored header and its hash, parents first. Of chains with equal work, the one given first counts as seen first. Says
     /// whether it was taken in: not if its parent wasn't, or if the row is damaged.
     ///
     /// The clock and the target's own computation were checked when it was stored; what shows a damaged row is
     /// checked again.
-    pub fn header(&mut self, header: Header) -> bool {
-        let hash = header.hash();
+    pub fn header(&mut self, header: Header, hash: BlockHash) -> bool {
+        debug_assert_eq!(header.hash(), hash, "whoever read the header hashed it");
         if self.tree.find(&hash).is_some() {
             return true;
         }

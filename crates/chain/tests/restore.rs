@@ -36,7 +36,7 @@ impl Stored {
     fn builder(&self) -> ChainBuilder {
         let mut builder = ChainBuilder::new(spec());
         for block in &self.blocks {
-            assert!(builder.header(block.header));
+            assert!(builder.header(block.header, block.hash()));
         }
         builder
     }
@@ -105,7 +105,7 @@ fn open_forged(forged: &[(Address, Account)]) -> Result<Chain, RestoreError> {
     let root = StateRoot::of_accounts(forged.iter().map(|(address, account)| (address, account)));
     let header = solve(Header::new(HeaderFields { state_root: root, ..honest.fields() }));
     let mut builder = ChainBuilder::new(spec());
-    assert!(builder.header(header));
+    assert!(builder.header(header, header.hash()));
     for (address, account) in forged {
         let row = [&[1][..], &address.to_bytes(), &account.to_bytes()].concat();
         builder.chunk(AccountKey::of(address).as_bytes()[0], &row)?;
@@ -164,7 +164,7 @@ fn damaged_headers_are_left_out() {
     let taken: Vec<bool> = (1..)
         .zip(&stored.blocks)
         .filter(|(height, _)| *height != 7)
-        .map(|(_, block)| builder.header(block.header))
+        .map(|(_, block)| builder.header(block.header, block.hash()))
         .collect();
     assert_eq!(taken, [true, true, true, true, true, true, false]);
     for (byte, row) in &stored.chunks {
@@ -177,8 +177,8 @@ fn damaged_headers_are_left_out() {
     let mut builder = ChainBuilder::new(spec());
     let first = stored.blocks[0].header;
     let flipped = Header::new(HeaderFields { tx_count: first.tx_count() ^ 1, ..first.fields() });
-    builder.header(flipped);
-    assert!(!builder.header(stored.blocks[1].header));
+    builder.header(flipped, flipped.hash());
+    assert!(!builder.header(stored.blocks[1].header, stored.blocks[1].hash()));
     let refused = builder.build(&stored.checkpoint).map(|chain| chain.tip());
     assert_eq!(refused, Err(RestoreError::MissingCheckpoint(stored.checkpoint)));
 }

@@ -6,7 +6,7 @@
 
 use tabchain_chain::{InsertError, Inserted, Step, Undo};
 use tabchain_consensus::{BlockError, CheckedBlock, VerifiedBlock};
-use tabchain_primitives::codec::{Decode, Encode};
+use tabchain_primitives::codec::Decode;
 use tabchain_primitives::{Block, BlockHash, Header, Height};
 use tabchain_records::{Column, Query, Rows};
 use tabchain_sync::PeerId;
@@ -14,7 +14,6 @@ use tabchain_sync::score::Fault;
 
 use crate::headers::Heaviest;
 use crate::node::{Node, Purpose};
-use crate::rows::HeaderRow;
 use crate::verify::Job;
 use crate::withheld::Withheld;
 use crate::{Event, blocks};
@@ -78,7 +77,7 @@ impl Node {
     ) -> Result<Inserted, InsertError> {
         let inserted = self.chain.insert_header(header, self.now)?;
         if matches!(inserted, Inserted::New) {
-            self.write_header(hash, &header);
+            self.note_header(hash, true);
             self.delete_evicted();
         }
         Ok(inserted)
@@ -86,8 +85,8 @@ impl Node {
 
     /// Deletes the rows of headers that the chain has forgotten.
     pub(crate) fn delete_evicted(&mut self) {
-        for forgotten in self.chain.take_evicted() {
-            self.disk.delete(Column::Headers, *forgotten.as_bytes());
+        for (height, forgotten) in self.chain.take_evicted() {
+            self.forget_header(&forgotten, height);
             self.disk.delete(Column::Bodies, *forgotten.as_bytes());
             self.disk.delete(Column::Undo, *forgotten.as_bytes());
             self.blocks.remove(&forgotten);
@@ -130,7 +129,7 @@ impl Node {
         self.bodies.release(&hash);
         self.disk.put(Column::Bodies, *hash.as_bytes(), body.clone());
         self.chain.mark_body(&hash);
-        self.write_header(&hash, &block.block().header.clone());
+        self.note_header(&hash, false);
         self.blocks.insert(block, body);
     }
 
@@ -191,15 +190,12 @@ impl Node {
             Ok(undo) => {
                 let block = block.clone();
                 let height = block.block().header.height();
-                if self.keeps_undo(height) {
-                    self.disk.put(Column::Undo, *hash.as_bytes(), undo.to_bytes());
-                }
-                self.prune_undo(height);
+                self.keep_undo(&undo, height);
                 self.blocks.insert_undo(undo);
                 self.index.connect(&block);
                 self.mempool.on_connect(block.block());
                 self.moved.adopt(*hash);
-                self.blocks_since_checkpoint += 1;
+                self.unwritten.step(block.ids().len(), self.is_catching_up());
                 self.begin_snapshot();
             }
             Err(error) => {
@@ -233,7 +229,7 @@ impl Node {
         self.index.disconnect(block.block().header.height());
         self.mempool.on_disconnect(block.block());
         self.moved.revert(*hash);
-        self.blocks_since_checkpoint += 1;
+        self.unwritten.step(block.ids().len(), self.is_catching_up());
         true
     }
 
@@ -308,7 +304,7 @@ impl Node {
     /// A body is not there, or not any more.
     pub(crate) fn forget_body(&mut self, hash: &BlockHash) {
         self.chain.forget_body(hash);
-        self.rewrite_header(hash);
+        self.note_header(hash, false);
     }
 
     /// Gives up the state and builds it anew from what the store has of blocks.
@@ -332,23 +328,7 @@ impl Node {
 
     pub(crate) fn note_invalid(&mut self, hash: &BlockHash) {
         self.chain.mark_invalid(hash);
-        self.rewrite_header(hash);
-    }
-
-    fn rewrite_header(&mut self, hash: &BlockHash) {
-        if let Some(header) = self.chain.header(hash).copied() {
-            self.write_header(hash, &header);
-        }
-    }
-
-    fn write_header(&mut self, hash: &BlockHash, header: &Header) {
-        let entry = self.chain.entry(hash);
-        let row = HeaderRow {
-            header: *header,
-            has_body: entry.as_ref().is_some_and(|entry| entry.has_body),
-            invalid: entry.is_some_and(|entry| entry.status == tabchain_chain::Status::Invalid),
-        };
-        self.disk.put(Column::Headers, *hash.as_bytes(), row.value());
+        self.note_header(hash, false);
     }
 }
 

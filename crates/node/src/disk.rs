@@ -24,6 +24,8 @@ const DELAY_MS: u64 = 200;
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     open: Batch,
+    /// Bytes that are added to the open batch when it is handed out.
+    promised: usize,
     open_since: Option<Timestamp>,
     urgent: bool,
     /// Commands that are answered when the open batch is written.
@@ -64,6 +66,11 @@ impl Disk {
         }
     }
 
+    /// About so many bytes will be added to the open batch when it is handed out.
+    pub(crate) fn promise(&mut self, bytes: usize) {
+        self.promised = bytes;
+    }
+
     /// The open batch is not to wait.
     pub(crate) fn hurry(&mut self) {
         self.urgent = true;
@@ -82,7 +89,7 @@ impl Disk {
 
     /// Whether there is something that a flush would hand out.
     pub(crate) fn has_work(&self) -> bool {
-        !self.open.is_empty() || !self.waiting.is_empty()
+        !self.open.is_empty() || self.promised > 0 || !self.waiting.is_empty()
     }
 
     /// Whether the open batch should go out now.
@@ -91,7 +98,7 @@ impl Disk {
             return false;
         }
         let since = *self.open_since.get_or_insert(now);
-        let ripe = self.urgent || self.open.bytes() >= LARGE_BYTES || now.since(since) >= DELAY_MS;
+        let ripe = self.urgent || self.open_bytes() >= LARGE_BYTES || now.since(since) >= DELAY_MS;
         ripe && self.in_flight.len() < MAX_IN_FLIGHT
     }
 
@@ -107,6 +114,7 @@ impl Disk {
         self.next += 1;
         let batch = std::mem::take(&mut self.open);
         let waiting = std::mem::take(&mut self.waiting);
+        self.promised = 0;
         self.open_since = None;
         self.urgent = false;
         self.in_flight.insert(id, InFlight { bytes: batch.bytes(), waiting });
@@ -123,6 +131,7 @@ impl Disk {
         let lost = self.in_flight.remove(&id).map(|batch| batch.waiting).unwrap_or_default();
         let open = std::mem::take(&mut self.waiting);
         self.open = Batch::default();
+        self.promised = 0;
         self.open_since = None;
         let first = self.failed.is_none();
         self.failed.get_or_insert(error);
@@ -136,8 +145,12 @@ impl Disk {
 
     /// Whether blocks may come in: everything is written in time, or so far.
     pub(crate) fn has_room(&self) -> bool {
-        let waiting = self.open.bytes() + self.in_flight.values().map(|batch| batch.bytes).sum::<usize>();
+        let waiting = self.open_bytes() + self.in_flight.values().map(|batch| batch.bytes).sum::<usize>();
         self.failed.is_none() && waiting <= CONGESTED_BYTES
+    }
+
+    fn open_bytes(&self) -> usize {
+        self.open.bytes() + self.promised
     }
 }
 

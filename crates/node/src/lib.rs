@@ -38,6 +38,7 @@ mod node;
 mod notice;
 mod open;
 mod output;
+mod pages;
 mod past;
 mod peers;
 mod pending;

@@ -1,11 +1,12 @@
 //! The node itself: what it is made of, and the order in which one input is worked through.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tabchain_chain::{Chain, Weighing};
 use tabchain_mempool::Mempool;
-use tabchain_primitives::{BlockHash, Timestamp, TxId};
+use tabchain_primitives::{BlockHash, Height, Timestamp, TxId};
 use tabchain_records::{Query, Rows, StoreError};
 use tabchain_sync::bodies::BodyDownload;
 use tabchain_sync::book::PeerBook;
@@ -28,6 +29,7 @@ use crate::link::Told;
 use crate::mining::Mining;
 use crate::notice::Notices;
 use crate::open::{Opening, Part};
+use crate::pages::HeaderPages;
 use crate::past::Past;
 use crate::peers::Peer;
 use crate::pending::Pending;
@@ -35,6 +37,7 @@ use crate::prune::Pruning;
 use crate::query::{Lookup, QueryId};
 use crate::serve::{Serving, ServingId};
 use crate::snapshots::Snapshots;
+use crate::store::Unwritten;
 use crate::verify::Job;
 use crate::wallet::WalletRoom;
 use crate::withheld::Withheld;
@@ -61,11 +64,14 @@ pub struct Node {
     pub(crate) tip_since: Timestamp,
 
     pub(crate) disk: Disk,
+    pub(crate) header_pages: HeaderPages,
     pub(crate) loads: BTreeMap<LoadId, Purpose>,
     next_load: u64,
     /// Blocks whose body or step back is being read.
     pub(crate) reading: BTreeSet<BlockHash>,
-    pub(crate) blocks_since_checkpoint: u32,
+    pub(crate) unwritten: Unwritten,
+    /// Heights whose steps back were passed without being written.
+    pub(crate) no_undo: Option<RangeInclusive<Height>>,
 
     pub(crate) jobs: BTreeMap<JobId, Job>,
     /// Peers' transactions among them.
@@ -139,10 +145,12 @@ impl Node {
             ready: false,
             tip_since: Timestamp::ZERO,
             disk: Disk::default(),
+            header_pages: HeaderPages::default(),
             loads: BTreeMap::new(),
             next_load: 0,
             reading: BTreeSet::new(),
-            blocks_since_checkpoint: 0,
+            unwritten: Unwritten::default(),
+            no_undo: None,
             jobs: BTreeMap::new(),
             verifying: BTreeSet::new(),
             next_job: 0,

@@ -18,14 +18,17 @@ use tabchain_sync::PeerId;
 use tabchain_sync::book::GoodPeer;
 
 use crate::node::{Node, Phase, Purpose};
+use crate::pages::HeaderPages;
 use crate::past::Past;
 use crate::prune::Pruning;
-use crate::rows::{self, HeaderRow};
+use crate::rows::{self, HeaderPage, HeaderRow};
 use crate::snapshots::{KEPT, Snapshots};
 use crate::{CommandError, Config, Event, Input, LoadId, Warning};
 
 const MAX_DEFERRED: usize = 512;
-const HEADER_PAGE: u32 = 4_096;
+const HEADER_ROWS: u32 = 4_096;
+/// Pages asked for at a time: some ten megabytes.
+const PAGE_ROWS: u32 = 256;
 const STATE_CHUNKS: u32 = 256;
 const META_ROWS: u32 = 16;
 const PEER_ROWS: u32 = 512;
@@ -34,7 +37,9 @@ const PEER_ROWS: u32 = 512;
 #[derive(Debug, Default)]
 pub(crate) struct Opening {
     outstanding: BTreeSet<LoadId>,
+    /// Those that lie one to a row.
     headers: Vec<(BlockHash, HeaderRow)>,
+    pages: Vec<HeaderPage>,
     meta: BTreeMap<Vec<u8>, Vec<u8>>,
     chunks: Vec<(Vec<u8>, Vec<u8>)>,
     replayed: Vec<(Vec<u8>, Vec<u8>)>,
@@ -49,6 +54,7 @@ pub(crate) struct Opening {
 pub(crate) enum Part {
     Meta,
     Headers,
+    Pages,
     State,
     Past,
     Wallet,
@@ -60,7 +66,8 @@ impl Node {
     pub(crate) fn begin_opening(&mut self, rebuild: bool) {
         self.phase = Phase::Opening(Box::new(Opening { rebuild, damaged: rebuild, ..Opening::default() }));
         self.opening_load(Part::Meta, Query::prefix(Column::Meta, b"", META_ROWS));
-        self.opening_load(Part::Headers, Query::prefix(Column::Headers, b"", HEADER_PAGE));
+        self.opening_load(Part::Pages, Query::prefix(Column::HeaderPages, b"", PAGE_ROWS));
+        self.opening_load(Part::Headers, Query::prefix(Column::Headers, b"", HEADER_ROWS));
         if !rebuild {
             self.opening_load(Part::State, Query::prefix(Column::State, b"", STATE_CHUNKS));
             let replayed = Query::prefix(Column::Snapshots, rows::REPLAY_PREFIX, STATE_CHUNKS);
@@ -85,7 +92,7 @@ impl Node {
         match part {
             Part::Wallet => self.wallet.restore(&rows),
             Part::Peers => self.restore_peers(&rows),
-            Part::Meta | Part::Headers | Part::State | Part::Past => {}
+            Part::Meta | Part::Headers | Part::Pages | Part::State | Part::Past => {}
         }
         let Phase::Opening(opening) = &mut self.phase else { return };
         opening.outstanding.remove(&id);
@@ -95,7 +102,12 @@ impl Node {
             Part::Past => opening.replayed = rows.0,
             Part::Headers => {
                 if let Some(next) = opening.take_headers(rows) {
-                    self.opening_load(Part::Headers, Query::range(Column::Headers, next, None, HEADER_PAGE));
+                    self.opening_load(Part::Headers, Query::range(Column::Headers, next, None, HEADER_ROWS));
+                }
+            }
+            Part::Pages => {
+                if let Some(next) = opening.take_pages(rows) {
+                    self.opening_load(Part::Pages, Query::range(Column::HeaderPages, next, None, PAGE_ROWS));
                 }
             }
             Part::Wallet | Part::Peers => {}
@@ -123,6 +135,7 @@ impl Node {
             return;
         }
         self.chain = opening.chain(&self.config);
+        self.restore_pages(&opening);
         self.pending.restore(opening.meta.get(rows::OWN_PENDING), opening.meta.get(rows::PENDING));
         self.index.clear();
         self.past = None;
@@ -150,6 +163,17 @@ impl Node {
         self.tip_since = self.now;
         for input in opening.deferred {
             self.dispatch(input);
+        }
+    }
+
+    /// Takes back which header lies in which page. What is of no use there goes when the page is written next.
+    fn restore_pages(&mut self, opening: &Opening) {
+        self.header_pages = HeaderPages::default();
+        for HeaderPage { number, headers, whole } in &opening.pages {
+            let held = headers.iter().map(|(hash, _)| *hash).filter(|hash| self.chain.contains(hash));
+            let held: Vec<_> = held.collect();
+            let torn = !whole || held.len() < headers.len();
+            self.header_pages.restore(*number, held, torn);
         }
     }
 
@@ -198,21 +222,27 @@ impl Node {
 }
 
 impl Opening {
-    /// Takes a page of headers in; gives where the next page begins, if there may be one.
+    /// Takes headers in that lie one to a row; gives where the next ones begin, if there may be some.
     fn take_headers(&mut self, rows: Rows) -> Option<Vec<u8>> {
-        let full = rows.0.len() == HEADER_PAGE as usize;
-        let mut last = None;
+        let next = next_after(&rows, HEADER_ROWS);
         for (key, value) in rows.0 {
             match HeaderRow::read(&key, &value) {
                 Some(row) => self.headers.push(row),
                 None => self.damaged = true,
             }
-            last = Some(key);
         }
-        last.filter(|_| full).map(|mut key| {
-            key.push(0);
-            key
-        })
+        next
+    }
+
+    /// Takes pages of headers in; gives where the next ones begin, if there may be some.
+    fn take_pages(&mut self, rows: Rows) -> Option<Vec<u8>> {
+        let next = next_after(&rows, PAGE_ROWS);
+        for (key, value) in rows.0 {
+            let page = HeaderPage::read(&key, &value);
+            self.damaged |= page.as_ref().is_none_or(|page| !page.whole);
+            self.pages.extend(page);
+        }
+        next
     }
 
     fn hash(&self, key: &[u8]) -> Option<BlockHash> {
@@ -222,7 +252,6 @@ impl Opening {
     /// The chain at the checkpoint, or at the genesis if the state can't be trusted.
     fn chain(&mut self, config: &Config) -> Chain {
         let (spec, limits) = (&config.spec, config.limits.chain);
-        self.put_active_first();
         let checkpoint = self.hash(rows::CHECKPOINT).filter(|hash| *hash != spec.genesis_hash());
         if let Some(checkpoint) = checkpoint.filter(|_| !self.rebuild) {
             if let Ok(chain) = self.build(config, Some(&checkpoint)) {
@@ -235,8 +264,8 @@ impl Opening {
 
     fn build(&self, config: &Config, checkpoint: Option<&BlockHash>) -> Result<Chain, RestoreError> {
         let mut builder = ChainBuilder::with_limits(Arc::clone(&config.spec), config.limits.chain);
-        for (hash, row) in &self.headers {
-            if !builder.header(row.header) {
+        for (hash, row) in self.headers_in_order() {
+            if !builder.header(row.header, *hash) {
                 // Its parent's row was damaged: it is fetched again.
                 continue;
             }
@@ -257,16 +286,27 @@ impl Opening {
         builder.build(checkpoint.unwrap_or(&config.spec.genesis_hash()))
     }
 
-    /// Orders the headers by height, the last active chain first at each, because the first seen wins a tie.
-    fn put_active_first(&mut self) {
-        let parents: BTreeMap<_, _> =
-            self.headers.iter().map(|(hash, row)| (*hash, row.header.parent())).collect();
-        let mut active = BTreeSet::new();
+    /// The headers by height, the last active chain first at each, because the first seen wins a tie.
+    fn headers_in_order(&self) -> Vec<&(BlockHash, HeaderRow)> {
+        let paged = self.pages.iter().flat_map(|page| &page.headers);
+        let mut headers: Vec<_> = paged.chain(&self.headers).collect();
+        // Those of pages stand in order already, and a stable sort sees that.
+        headers.sort_by_key(|(_, row)| row.header.height());
         let mut next = self.hash(rows::TIP);
-        while let Some(hash) = next {
-            active.insert(hash);
-            next = parents.get(&hash).copied();
+        for same_height in
+            headers.chunk_by_mut(|(_, one), (_, other)| one.header.height() == other.header.height()).rev()
+        {
+            if let Some(active) = same_height.iter().position(|(hash, _)| Some(*hash) == next) {
+                same_height[..=active].rotate_right(1);
+                next = Some(same_height[0].1.header.parent());
+            }
         }
-        self.headers.sort_by_key(|(hash, row)| (row.header.height(), !active.contains(hash)));
+        headers
     }
+}
+
+/// Where the next rows begin after an answer that was as long as it may be.
+fn next_after(rows: &Rows, most: u32) -> Option<Vec<u8>> {
+    let last = rows.0.last().filter(|_| rows.0.len() == most as usize);
+    last.map(|(key, _)| [&key[..], &[0]].concat())
 }

@@ -7,6 +7,8 @@
 //!
 //! Bounds: [`AT_ONCE`] blocks an input.
 
+use tabchain_chain::Undo;
+use tabchain_primitives::codec::Encode;
 use tabchain_primitives::{BlockHash, Header, Height};
 use tabchain_records::Column;
 
@@ -67,25 +69,28 @@ impl Node {
         height.is_some_and(|height| height <= self.pruning.until) && self.chain.is_active(hash)
     }
 
-    /// Forgets the step back that has become too deep with the tip at this height.
-    pub(crate) fn prune_undo(&mut self, tip: Height) {
-        let old = tip.value().checked_sub(self.config.limits.keep_undo).map(Height::new);
-        if let Some(hash) = old.and_then(|old| self.chain.hash_at(old)) {
+    /// Keeps the step back of a block that was just connected, and forgets the one that it makes too old.
+    pub(crate) fn keep_undo(&mut self, undo: &Undo, height: Height) {
+        let (keep, best) = (self.config.limits.keep_undo, self.chain.best_header().height.value());
+        if height.value().saturating_add(keep) > best {
+            self.disk.put(Column::Undo, *undo.block().as_bytes(), undo.to_bytes());
+        } else {
+            // By the time the tip is reached it would be too old.
+            let on = self.no_undo.take().filter(|none| none.end().next() == Some(height));
+            self.no_undo = Some(on.map_or(height, |none| *none.start())..=height);
+        }
+        let old = height.value().checked_sub(keep).map(Height::new);
+        let written = old.filter(|old| self.no_undo.as_ref().is_none_or(|none| !none.contains(old)));
+        if let Some(hash) = written.and_then(|old| self.chain.hash_at(old)) {
             self.disk.delete(Column::Undo, *hash.as_bytes());
         }
-    }
-
-    /// Whether the step back of a block will be near enough to the tip to be kept.
-    pub(crate) fn keeps_undo(&self, height: Height) -> bool {
-        let best = self.chain.best_header().height.value();
-        height.value().saturating_add(self.config.limits.keep_undo) > best
     }
 
     /// The highest block whose body goes. What has yet to be checked, or would be connected or checked again by a later run,
     /// stays.
     fn prune_goal(&self) -> Height {
         let Some(keep) = self.config.limits.keep_bodies else { return Height::GENESIS };
-        let keep = keep.max(self.blocks_since_checkpoint);
+        let keep = keep.max(self.unwritten.blocks);
         let old = Height::new(self.chain.tip().height.value().saturating_sub(keep));
         self.past.as_ref().map_or(old, |past| old.min(past.written()))
     }

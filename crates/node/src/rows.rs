@@ -49,6 +49,14 @@ pub(crate) const KEYSTORE: &[u8] = b"keystore";
 /// Wallet: its addresses, in order.
 pub(crate) const ACCOUNTS: &[u8] = b"accounts";
 
+/// Heights that a page of headers is about.
+pub(crate) const PAGE_HEIGHTS: u32 = 256;
+/// The bytes that a header takes as a row of its own.
+pub(crate) const HEADER_ROW_BYTES: usize = 32 + 1 + HEADER_BYTES;
+/// The bytes of its hash that stand behind a header in a page, so that damage is seen.
+const CHECK_BYTES: usize = 4;
+const PAGED_BYTES: usize = 1 + HEADER_BYTES + CHECK_BYTES;
+
 const HAS_BODY: u8 = 1;
 const INVALID: u8 = 2;
 /// The bytes of a place.
@@ -63,22 +71,84 @@ pub(crate) struct HeaderRow {
 }
 
 impl HeaderRow {
+    /// The row of a header by itself.
     pub(crate) fn value(&self) -> Vec<u8> {
-        let mut value = vec![(u8::from(self.has_body) * HAS_BODY) | (u8::from(self.invalid) * INVALID)];
-        self.header.encode(&mut value);
+        let mut value = Vec::with_capacity(1 + HEADER_BYTES);
+        self.write(&mut value);
         value
     }
 
     /// Reads a row; its key has to be the one its header has.
     pub(crate) fn read(key: &[u8], value: &[u8]) -> Option<(BlockHash, Self)> {
+        let (hash, row) = Self::parse(value)?;
+        (key == hash.as_bytes()).then_some((hash, row))
+    }
+
+    /// Adds a header to a page.
+    pub(crate) fn write_in_page(&self, hash: &BlockHash, page: &mut Vec<u8>) {
+        self.write(page);
+        page.extend_from_slice(check_of(hash));
+    }
+
+    /// Reads a header of a page.
+    fn read_in_page(bytes: &[u8]) -> Option<(BlockHash, Self)> {
+        let (row, check) = bytes.split_last_chunk::<CHECK_BYTES>()?;
+        let (hash, row) = Self::parse(row)?;
+        (check_of(&hash) == check).then_some((hash, row))
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push((u8::from(self.has_body) * HAS_BODY) | (u8::from(self.invalid) * INVALID));
+        self.header.encode(out);
+    }
+
+    fn parse(value: &[u8]) -> Option<(BlockHash, Self)> {
         let (&flags, header) = value.split_first()?;
         if header.len() != HEADER_BYTES || flags > HAS_BODY | INVALID {
             return None;
         }
         let header = Header::from_bytes(header).ok()?;
-        let hash = header.hash();
         let row = Self { header, has_body: flags & HAS_BODY != 0, invalid: flags & INVALID != 0 };
-        (key == hash.as_bytes()).then_some((hash, row))
+        Some((header.hash(), row))
+    }
+}
+
+fn check_of(hash: &BlockHash) -> &[u8; CHECK_BYTES] {
+    hash.as_bytes().last_chunk().expect("a hash is longer than its end")
+}
+
+/// Which page a header belongs in.
+pub(crate) fn page_of(height: Height) -> u32 {
+    height.value() / PAGE_HEIGHTS
+}
+
+pub(crate) fn page_key(page: u32) -> [u8; 4] {
+    page.to_be_bytes()
+}
+
+/// What can be read of a page of headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HeaderPage {
+    pub(crate) number: u32,
+    pub(crate) headers: Vec<(BlockHash, HeaderRow)>,
+    /// Whether that was all of it.
+    pub(crate) whole: bool,
+}
+
+impl HeaderPage {
+    /// Reads a page. A header that is damaged or belongs elsewhere is left out.
+    pub(crate) fn read(key: &[u8], value: &[u8]) -> Option<Self> {
+        let number = u32::from_be_bytes(key.try_into().ok()?);
+        let mut whole = value.len().is_multiple_of(PAGED_BYTES);
+        let mut headers = Vec::with_capacity(value.len() / PAGED_BYTES);
+        for bytes in value.chunks_exact(PAGED_BYTES) {
+            let read = HeaderRow::read_in_page(bytes);
+            match read.filter(|(_, row)| page_of(row.header.height()) == number) {
+                Some(row) => headers.push(row),
+                None => whole = false,
+            }
+        }
+        Some(Self { number, headers, whole })
     }
 }
 
@@ -210,6 +280,32 @@ mod tests {
             }
             assert_eq!(HeaderRow::read(hash.as_bytes(), &value[1..]), None);
         }
+    }
+
+    #[test]
+    fn a_page_gives_its_headers_back_and_leaves_out_the_damaged_ones() {
+        let genesis = *ChainSpec::dev().genesis_header();
+        let rows: Vec<_> = (0..3_u64)
+            .map(|nonce| (genesis.with_nonce(nonce), nonce == 1))
+            .map(|(header, has_body)| (header.hash(), HeaderRow { header, has_body, invalid: !has_body }))
+            .collect();
+        let mut page = Vec::new();
+        for (hash, row) in &rows {
+            row.write_in_page(hash, &mut page);
+        }
+        let read = |number, value: &[u8]| {
+            let page = HeaderPage::read(&page_key(number), value).expect("a key of a page");
+            (page.headers, page.whole)
+        };
+        assert_eq!(read(0, &page), (rows.clone(), true));
+        for place in 1..PAGED_BYTES {
+            let mut damaged = page.clone();
+            damaged[place] ^= 0x40;
+            assert_eq!(read(0, &damaged), (rows[1..].to_vec(), false), "byte {place}");
+        }
+        assert_eq!(read(0, &page[..page.len() - 1]), (rows[..2].to_vec(), false));
+        assert_eq!(read(1, &page), (Vec::new(), false), "of other heights");
+        assert_eq!(HeaderPage::read(b"no", &page), None);
     }
 
     #[test]

@@ -7,6 +7,35 @@ use crate::{BatchId, CommandError, CommandId, Event, Output, Reply, Warning, row
 
 /// Blocks between two checkpoints while there are many blocks to catch up with.
 pub(crate) const BULK_CHECKPOINT_BLOCKS: u32 = 2_048;
+/// Transactions that a later run connects again at most, if there are not many blocks to catch up with: a few hundredths of a second's
+/// work, so that a node is soon at its tip.
+const CHECKPOINT_TRANSACTIONS: usize = 2_048;
+
+/// What was connected since the state was written last, and so would be connected again by a later run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Unwritten {
+    pub(crate) blocks: u32,
+    transactions: usize,
+    /// Some of it while there were many blocks to catch up with: then it may be much.
+    in_bulk: bool,
+}
+
+impl Unwritten {
+    /// A step was taken, forth or back.
+    pub(crate) fn step(&mut self, transactions: usize, in_bulk: bool) {
+        self.blocks += 1;
+        self.transactions += transactions;
+        self.in_bulk |= in_bulk;
+    }
+
+    /// Whether the state should be written, with this many blocks at most between two times.
+    fn is_much(&self, catching_up: bool, blocks: u32) -> bool {
+        if catching_up {
+            return self.blocks >= BULK_CHECKPOINT_BLOCKS;
+        }
+        self.blocks >= blocks || self.transactions >= CHECKPOINT_TRANSACTIONS || self.in_bulk
+    }
+}
 
 impl Node {
     /// Hands the open batch out if it should go.
@@ -22,15 +51,15 @@ impl Node {
             return;
         }
         let tip = self.chain.tip().hash;
-        let every =
-            if self.is_catching_up() { BULK_CHECKPOINT_BLOCKS } else { self.config.limits.checkpoint_blocks };
-        let due = self.blocks_since_checkpoint >= every || self.index.is_large();
+        let every = self.config.limits.checkpoint_blocks;
+        let due = self.unwritten.is_much(self.is_catching_up(), every) || self.index.is_large();
         if due || matches!(self.phase, Phase::Closing) {
             self.checkpoint();
         }
         if matches!(self.phase, Phase::Closing) {
             self.write_past();
         }
+        self.write_headers();
         self.disk.put(Column::Meta, rows::TIP, tip.as_bytes().to_vec());
         let (id, batch) = self.disk.flush();
         self.emit(Output::Commit(id, batch));
@@ -91,7 +120,7 @@ impl Node {
 
     /// Adds the state as it stands after the tip, and what the blocks up to there added to the index, to the open batch.
     fn checkpoint(&mut self) {
-        self.blocks_since_checkpoint = 0;
+        self.unwritten = Unwritten::default();
         for (prefix, chunk) in self.chain.take_dirty_chunks() {
             self.disk.put(Column::State, [prefix], chunk);
         }

@@ -53,11 +53,13 @@ pub enum Column {
     Peers,
     /// States of earlier blocks: to be served, and to check the past with.
     Snapshots,
+    /// Headers far below the tip, many a row.
+    HeaderPages,
 }
 
 impl Column {
     /// Every column, in the order of declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Headers,
         Self::Bodies,
         Self::Undo,
@@ -67,6 +69,7 @@ impl Column {
         Self::Wallet,
         Self::Peers,
         Self::Snapshots,
+        Self::HeaderPages,
     ];
 
     /// The name of the table on disk; changing one is a change of schema.
@@ -81,6 +84,7 @@ impl Column {
             Self::Wallet => "wallet",
             Self::Peers => "peers",
             Self::Snapshots => "snapshots",
+            Self::HeaderPages => "header-pages",
         }
     }
 

@@ -3,13 +3,14 @@
 import { readFile } from 'node:fs/promises';
 import { join as path } from 'node:path';
 
-import { test, type Browser } from '@playwright/test';
+import { test } from '@playwright/test';
 
 import { Relay } from '../support/relay.ts';
 import { Tab } from '../support/tab.ts';
-import { join, reload, serving, type Facts } from './late.ts';
+import { join, reload, type Facts } from './late.ts';
 import { dataChannels, indexedDb, signatures } from './limits.ts';
-import { blankPage, loadRows, RowServer } from './rows.ts';
+import { loaded } from './loaded.ts';
+import { RowServer } from './rows.ts';
 import { report, type Run } from './table.ts';
 
 const folder = process.env['TABCHAIN_MEASURE'] ?? path(import.meta.dirname, '../../../target/measure');
@@ -42,13 +43,3 @@ test('a late tab takes the whole chain from two tabs and from four', async ({ br
   report(facts, runs, reloads);
   await last.close();
 });
-
-/** A tab that holds the whole chain and serves it. */
-async function loaded(browser: Browser, relay: Relay, rows: RowServer, facts: Facts): Promise<Tab> {
-  const context = await browser.newContext({ bypassCSP: true });
-  const blank = await context.newPage();
-  await blankPage(blank, relay);
-  await loadRows(blank, rows.url);
-  await blank.close();
-  return serving(await Tab.in(context, relay), facts);
-}

@@ -19,6 +19,17 @@ export function report(facts: Facts, runs: Run[], reloads: number[]): void {
   console.log(`\n${lines.join('\n')}\n`);
 }
 
+/** Each reload of a tab that holds the chain, and where its worker spent the time until it stood at the tip. */
+export function reportReloads(facts: Facts, rounds: Reached[]): void {
+  const spent = ({ workload: { storing, thinking } }: Reached): string =>
+    `reading rows ${whole(storing)} ms, checking and building ${whole(thinking)} ms`;
+  const lines = [
+    `reload of a tab that holds ${whole(facts.blocks)} blocks, from the navigation to its tip`,
+    ...rounds.map((round) => row(`  ${whole(round.tip)} ms`, spent(round))),
+  ];
+  console.log(`\n${lines.join('\n')}\n`);
+}
+
 function lateTab(facts: Facts, { tabs, reached, limits }: Run): string[] {
   const seconds = reached.tip / 1_000;
   const { waiting, storing, checking, translating, thinking, checkingElsewhere, ...done } = reached.workload;

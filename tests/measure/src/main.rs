@@ -3,6 +3,7 @@
 //! ```text
 //! tabchain-measure blocks BLOCKS ACCOUNTS FILE    mines the chain; takes minutes, once
 //! tabchain-measure rows BLOCKS_FILE ROWS FACTS    what a node's store holds after it has taken the chain in
+//! tabchain-measure open ROWS                      how long a node takes from these rows to its tip, natively
 //! ```
 //!
 //! It is a chain of the built-in `dev` spec with real work and real signatures, so what is measured is the package as it
@@ -34,6 +35,7 @@ fn perform(arguments: &[&str]) -> Result<()> {
     match *arguments {
         ["blocks", count, accounts, file] => blocks::mine(count.parse()?, accounts.parse()?, Path::new(file)),
         ["rows", chain, rows, facts] => disk::write(Path::new(chain), Path::new(rows), Path::new(facts)),
-        _ => bail!("blocks BLOCKS ACCOUNTS FILE, or rows BLOCKS_FILE ROWS FACTS"),
+        ["open", rows] => disk::open(Path::new(rows)),
+        _ => bail!("blocks BLOCKS ACCOUNTS FILE, rows BLOCKS_FILE ROWS FACTS, or open ROWS"),
     }
 }

@@ -75,7 +75,7 @@ pub(super) fn state_rows(bytes: &[u8]) -> bool {
     let Some((row, rows)) = bytes.split_first() else { return false };
     let mut builder = ChainBuilder::new(spec());
     for (block, _) in &BLOCKS.all[..BLOCKS.main] {
-        builder.header(block.header);
+        builder.header(block.header, block.hash());
     }
     let taken = builder.chunk(*row, rows).is_ok();
     let tip = TRUTH.tip.hash();

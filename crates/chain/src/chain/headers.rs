@@ -48,7 +48,7 @@ impl Chain {
     }
 
     /// Headers of side branches that were forgotten since the last call: their rows in a store are of no more use.
-    pub fn take_evicted(&mut self) -> Vec<BlockHash> {
+    pub fn take_evicted(&mut self) -> Vec<(Height, BlockHash)> {
         self.tree.take_evicted()
     }
 

@@ -9,7 +9,7 @@
 
 use tabchain_primitives::Work;
 
-use super::{Index, LowWork, Tree};
+use super::{Index, LowWork, Node, Tree};
 
 impl Tree {
     /// How many headers are on none of the chains that are kept.
@@ -71,7 +71,7 @@ impl Tree {
     fn forget(&mut self, index: Index, parent: Index) {
         let end = self.end(index);
         self.ends.remove(&end);
-        let (hash, sibling) = (self.node(index).hash, self.node(index).sibling);
+        let Node { header, hash, sibling, .. } = *self.node(index);
         if self.node(parent).child == Some(index) {
             self.node_mut(parent).child = sibling;
         } else {
@@ -84,6 +84,6 @@ impl Tree {
         }
         self.by_hash.remove(&hash);
         self.nodes.remove(index.place());
-        self.evicted.push(hash);
+        self.evicted.push((header.height(), hash));
     }
 }

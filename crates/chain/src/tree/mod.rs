@@ -84,7 +84,7 @@ pub(crate) struct Tree {
     seen: u32,
     readied: NonZeroU32,
     limits: Limits,
-    evicted: Vec<BlockHash>,
+    evicted: Vec<(Height, BlockHash)>,
 }
 
 /// The side branches are full, and of all of them this one has the least work.
@@ -281,8 +281,8 @@ impl Tree {
         self.trim();
     }
 
-    /// The hashes of side branches that were forgotten since the last call.
-    pub(crate) fn take_evicted(&mut self) -> Vec<BlockHash> {
+    /// The blocks of side branches that were forgotten since the last call.
+    pub(crate) fn take_evicted(&mut self) -> Vec<(Height, BlockHash)> {
         std::mem::take(&mut self.evicted)
     }
 
