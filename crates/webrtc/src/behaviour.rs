@@ -238,9 +238,9 @@ impl NetworkBehaviour for Behaviour {
 
     fn on_connection_handler_event(&mut self, peer: PeerId, _: ConnectionId, event: THandlerOutEvent<Self>) {
         match event {
-            Either::Left(stream) => {
+            Either::Left(line) => {
                 // A transport that is that far behind refuses: dropping the stream resets it.
-                if self.incoming.try_send(Incoming { peer, stream }).is_err() {
+                if self.incoming.try_send(Incoming { peer, line }).is_err() {
                     tracing::debug!(%peer, "too many signalling streams are waiting");
                 }
             }

@@ -13,8 +13,8 @@ pub enum Error {
     /// The circuit that signalling needs could not be dialled.
     #[error("could not dial the circuit to signal over: {0}")]
     CircuitDial(String),
-    /// The relayed connection closed before signalling began.
-    #[error("the relayed connection closed before signalling began")]
+    /// The relayed connection closed before signalling was done: the relay is gone, or the peer.
+    #[error("the relayed connection closed before signalling was done")]
     CircuitClosed,
     /// Signalling failed.
     #[error("signalling failed: {0}")]

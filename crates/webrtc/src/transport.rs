@@ -19,14 +19,13 @@ use libp2p_core::{
     transport::{DialOpts, ListenerId, TransportError, TransportEvent},
 };
 use libp2p_identity::PeerId;
-use libp2p_swarm::Stream;
 use tracing::Instrument;
 use web_time::Instant;
 
 use crate::{
     Config, Connection, Error, Stage,
     address::{Target, address_of, listen_address},
-    handler::Reply,
+    handler::{Line, Reply},
     imp,
     metrics::{Counters, Direction},
     negotiations::{Negotiations, Side, Ticket},
@@ -51,7 +50,7 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) peer: PeerId,
-    pub(crate) stream: Stream,
+    pub(crate) line: Line,
 }
 
 type Upgrade = BoxFuture<'static, Result<(PeerId, Connection), Error>>;
@@ -95,12 +94,12 @@ impl Transport {
     }
 
     fn accept(&self, listener_id: ListenerId, incoming: Incoming) -> TransportEvent<Upgrade, Error> {
-        let Incoming { peer, stream } = incoming;
+        let Incoming { peer, line } = incoming;
         // Taken now and not when first polled, so that a dial that starts in between knows of it.
         let ticket = self.negotiations.inbound(peer);
         let (config, counters) = (self.config.clone(), self.counters.clone());
         let upgrade = async move {
-            let attempt = async { run(ticket?, imp::accept(stream, peer, &config, &counters)).await };
+            let attempt = async { run(ticket?, imp::accept(line, peer, &config, &counters)).await };
             Ok((peer, counters.attempt(Direction::Inbound, attempt).await?))
         };
         TransportEvent::Incoming {
@@ -155,8 +154,8 @@ impl libp2p_core::Transport for Transport {
                     within(config.dial_timeout, opened, Stage::Signaling).await?
                 };
                 run(ticket, async {
-                    let stream = staged(Stage::Signaling, opening).await?;
-                    imp::dial(stream, peer, &config, &counters).await
+                    let line = staged(Stage::Signaling, opening).await?;
+                    imp::dial(line, peer, &config, &counters).await
                 })
                 .await
             };
@@ -239,9 +238,9 @@ async fn open_signaling(
     mut requests: mpsc::Sender<Request>,
     peer: PeerId,
     circuit: Option<Multiaddr>,
-) -> Result<Stream, Error> {
-    let (reply, stream) = oneshot::channel();
+) -> Result<Line, Error> {
+    let (reply, line) = oneshot::channel();
     requests.send(Request { peer, circuit, reply }).await.map_err(|_| Error::BehaviourUnavailable)?;
     // The request sits in a handler that goes with its connection.
-    stream.await.map_err(|_| Error::CircuitClosed)?
+    line.await.map_err(|_| Error::CircuitClosed)?
 }

@@ -12,7 +12,7 @@ use futures::{AsyncRead, AsyncWrite};
 use libp2p_core::{StreamMuxer, muxing::StreamMuxerEvent};
 use libp2p_identity::PeerId;
 
-use crate::{Config, ConnectionError, ConnectionStats, Error, metrics::Counters};
+use crate::{Config, ConnectionError, ConnectionStats, Error, handler::Line, metrics::Counters};
 
 /// A direct connection: there is none outside of a browser.
 #[derive(Debug)]
@@ -22,21 +22,21 @@ pub struct Connection(Infallible);
 #[derive(Debug)]
 pub struct Stream(Infallible);
 
-pub(crate) fn dial<S>(
-    _: S,
+pub(crate) fn dial(
+    _: Line,
     _: PeerId,
     _: &Config,
     _: &Counters,
-) -> impl Future<Output = Result<Connection, Error>> + use<S> {
+) -> impl Future<Output = Result<Connection, Error>> + use<> {
     ready(Err(Error::Unsupported))
 }
 
-pub(crate) fn accept<S>(
-    _: S,
+pub(crate) fn accept(
+    _: Line,
     _: PeerId,
     _: &Config,
     _: &Counters,
-) -> impl Future<Output = Result<Connection, Error>> + use<S> {
+) -> impl Future<Output = Result<Connection, Error>> + use<> {
     ready(Err(Error::Unsupported))
 }
 

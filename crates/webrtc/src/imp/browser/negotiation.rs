@@ -4,15 +4,17 @@
 //! that the peers are connected, each side ends the signalling stream; when it fails, each side resets it by letting it
 //! go. A signalling stream that ends early is no failure by itself: what was exchanged may be enough.
 
-use std::{cell::Cell, future::pending, pin::pin, rc::Rc};
+use std::{cell::Cell, future::pending, pin::pin, rc::Rc, time::Duration};
 
 use futures::{
-    AsyncRead, AsyncReadExt, AsyncWrite,
+    AsyncReadExt,
     future::{Either, select},
     io::{ReadHalf, WriteHalf},
 };
+use futures_timer::Delay;
 use js_sys::JSON;
 use libp2p_identity::PeerId;
+use libp2p_swarm::Stream;
 use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -24,7 +26,8 @@ use super::{
     peer::{Peer, Progress},
 };
 use crate::{
-    Config, Error, SignalingError, Stage,
+    Config, Error, SignalingError, Stage, WireError,
+    handler::{Circuit, Line},
     metrics::Counters,
     transport::{staged, within},
     wire::signaling::{Message, Receiver, Sender},
@@ -34,29 +37,23 @@ use crate::{
 const MAX_CANDIDATES: u32 = 64;
 
 /// Connects to the peer at the other end of a signalling stream that we opened.
-pub(crate) fn dial<S>(
-    stream: S,
+pub(crate) fn dial(
+    line: Line,
     peer: PeerId,
     config: &Config,
     counters: &Counters,
-) -> impl Future<Output = Result<Connection, Error>> + Send + use<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    SendWrapper::new(Box::pin(negotiate(stream, peer, config.clone(), counters.clone(), Role::Dialer)))
+) -> impl Future<Output = Result<Connection, Error>> + Send + use<> {
+    SendWrapper::new(Box::pin(negotiate(line, peer, config.clone(), counters.clone(), Role::Dialer)))
 }
 
 /// Lets the peer at the other end of a signalling stream connect, which it opened.
-pub(crate) fn accept<S>(
-    stream: S,
+pub(crate) fn accept(
+    line: Line,
     peer: PeerId,
     config: &Config,
     counters: &Counters,
-) -> impl Future<Output = Result<Connection, Error>> + Send + use<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    SendWrapper::new(Box::pin(negotiate(stream, peer, config.clone(), counters.clone(), Role::Listener)))
+) -> impl Future<Output = Result<Connection, Error>> + Send + use<> {
+    SendWrapper::new(Box::pin(negotiate(line, peer, config.clone(), counters.clone(), Role::Listener)))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,27 +62,23 @@ enum Role {
     Listener,
 }
 
-/// The signalling stream and what became of it.
-struct Signaling<S> {
-    sender: Sender<WriteHalf<S>>,
-    receiver: Receiver<ReadHalf<S>>,
+/// Both ways of a signalling stream.
+struct Signaling {
+    sender: Sender<WriteHalf<Stream>>,
+    receiver: Receiver<ReadHalf<Stream>>,
 }
 
-async fn negotiate<S>(
-    stream: S,
+async fn negotiate(
+    Line { stream, circuit }: Line,
     id: PeerId,
     config: Config,
     counters: Counters,
     role: Role,
-) -> Result<Connection, Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
+) -> Result<Connection, Error> {
     let peer = Peer::new(id, &config, counters)?;
     let (reader, writer) = stream.split();
     let mut signaling = Signaling { sender: Sender::new(writer), receiver: Receiver::new(reader) };
     let stage = Cell::new(Stage::Description);
-    let lost = Cell::new(None);
     let steps = async {
         staged(Stage::Description, async {
             match role {
@@ -95,20 +88,18 @@ where
         })
         .await?;
         stage.set(Stage::Connectivity);
-        staged(Stage::Connectivity, signaling.connect(&peer, &lost)).await
+        staged(Stage::Connectivity, signaling.connect(&peer)).await
     };
     let result = within(config.dial_timeout, steps, Stage::Connectivity).await;
-    let result = match result {
-        Ok(outcome) => outcome,
-        Err(_) => Err(lost.take().map_or(Error::Timeout(stage.get()), Error::Signaling)),
-    };
     peer.explain(stage.get());
-    result?;
+    if let Err(error) = result.unwrap_or_else(|_| Err(Error::Timeout(stage.get()))) {
+        return Err(cause(error, &circuit).await);
+    }
     spawn_local(signaling.end(config));
     Ok(Connection::new(peer))
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Signaling<S> {
+impl Signaling {
     async fn offer(&mut self, peer: &Rc<Peer>) -> Result<(), Error> {
         peer.open_init()?;
         let offer = JsFuture::from(peer.raw.create_offer()).await.map_err(refused("make an offer"))?;
@@ -133,8 +124,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Signaling<S> {
         set_local(peer, &answer).await
     }
 
-    /// Exchanges candidates until the browser has found a path. A broken stream is noted in `lost`.
-    async fn connect(&mut self, peer: &Rc<Peer>, lost: &Cell<Option<SignalingError>>) -> Result<(), Error> {
+    /// Exchanges candidates until the browser has found a path. A broken stream only means that no more of them pass.
+    async fn connect(&mut self, peer: &Rc<Peer>) -> Result<(), Error> {
         let mut hears = true;
         loop {
             let receiver = &mut self.receiver;
@@ -149,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Signaling<S> {
                 Either::Left(Progress::Candidate(json)) => {
                     tracing::trace!(candidate = json, "ours");
                     if let Err(error) = self.sender.send(&Message::Candidate(json)).await {
-                        lost.set(Some(error));
+                        tracing::trace!(%error, "a candidate was not sent");
                     }
                 }
                 Either::Right(Ok(Some(Message::Candidate(json)))) => {
@@ -163,11 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Signaling<S> {
                 Either::Right(Ok(Some(_))) => {
                     return Err(SignalingError::Unexpected { expected: "a candidate" }.into());
                 }
-                Either::Right(Ok(None)) => hears = false,
-                Either::Right(Err(error @ SignalingError::Io(_))) => {
-                    hears = false;
-                    lost.set(Some(error));
-                }
+                Either::Right(Ok(None) | Err(SignalingError::Io(_))) => hears = false,
                 Either::Right(Err(error)) => return Err(error.into()),
             }
         }
@@ -186,6 +173,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Signaling<S> {
             Err(error) => tracing::trace!(%error, "signalling did not end in time"),
         }
     }
+}
+
+/// What lies behind a failure. A circuit that is gone explains why the other side fell silent and why no path was found;
+/// while it is there, the failure is its own cause, whatever the other side did when it gave up as well.
+async fn cause(error: Error, circuit: &Circuit) -> Error {
+    // A stream ends a moment before its connection does: in the same turn of the browser's event loop.
+    Delay::new(Duration::ZERO).await;
+    let follows = matches!(
+        error,
+        Error::Timeout(_)
+            | Error::ConnectivityFailed
+            | Error::Signaling(
+                SignalingError::Ended | SignalingError::Io(_) | SignalingError::Wire(WireError::Truncated)
+            )
+    );
+    if follows && circuit.is_gone() { Error::CircuitClosed } else { error }
 }
 
 async fn set_local(peer: &Peer, description: &JsValue) -> Result<(), Error> {
