@@ -67,7 +67,7 @@ impl Config {
             silence: Duration::from_secs(8),
             receive_buffer: 4 << 20,
             max_negotiations: 32,
-            max_streams: 480,
+            max_streams: 1_020,
         }
     }
 
@@ -118,8 +118,9 @@ impl Config {
         self
     }
 
-    /// How many streams that we opened may be alive at once on one connection; more wait for one to end. Chromium has
-    /// 512 channel numbers for each side. Default: 480.
+    /// How many streams that we opened may be alive at once on one connection; more wait for one to end. Firefox has 1,024
+    /// channel numbers for each side (153), Chromium 32,767 (156); numbers of channels that are still closing count as
+    /// well. Default: 1,020.
     #[must_use]
     pub fn with_max_streams(mut self, count: usize) -> Self {
         self.max_streams = count.max(1);

@@ -88,6 +88,11 @@ impl StreamState {
             && matches!(self.write, Write::Finished { .. } | Write::Reset)
     }
 
+    /// Whether nothing more goes to the other side: all that it waits for, it has, or is about to be told.
+    pub(crate) fn has_said_all(self) -> bool {
+        matches!(self.read, Read::Finished | Read::Reset) && self.write != Write::Open
+    }
+
     /// Whether both halves have ended, and neither by a reset.
     pub(crate) fn ended_in_order(self) -> bool {
         self.read == Read::Finished && matches!(self.write, Write::Finished { .. })

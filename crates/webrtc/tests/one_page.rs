@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, future::join_all};
+use futures::{
+    AsyncReadExt, AsyncWriteExt, StreamExt,
+    channel::{mpsc, oneshot},
+    future::{Either, join, join_all, select},
+};
 use futures_timer::Delay;
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, Transport,
@@ -14,13 +18,18 @@ use libp2p::{
     identity::Keypair,
     multiaddr::Protocol,
     noise, relay,
-    swarm::{Config as SwarmConfig, NetworkBehaviour, dial_opts::DialOpts},
+    swarm::{
+        Config as SwarmConfig, NetworkBehaviour,
+        dial_opts::{DialOpts, PeerCondition},
+    },
     yamux,
 };
-use libp2p_webrtc_browser::{Path, SIGNALING_PROTOCOL, stats};
+use libp2p_webrtc_browser::{Path, Reason, SIGNALING_PROTOCOL, Stage, stats};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
+#[path = "../examples/two_tabs/streams.rs"]
+mod streams;
 #[allow(dead_code, reason = "shared with the example, which uses all of it")]
 #[path = "../examples/two_tabs/tab.rs"]
 mod tab;
@@ -30,7 +39,7 @@ use tab::Tab;
 wasm_bindgen_test_configure!(run_in_browser);
 
 /// Starts a relay in this page; it ends when the guard is dropped.
-fn start_relay() -> (Multiaddr, futures::channel::oneshot::Sender<()>) {
+fn start_relay() -> (Multiaddr, oneshot::Sender<()>) {
     let key = Keypair::generate_ed25519();
     let peer = key.public().to_peer_id();
     let transport = MemoryTransport::default()
@@ -48,14 +57,10 @@ fn start_relay() -> (Multiaddr, futures::channel::oneshot::Sender<()>) {
     let address: Multiaddr = Protocol::Memory(rand_port(peer)).into();
     swarm.listen_on(address.clone()).expect("a free port");
     swarm.add_external_address(address.clone());
-    let (guard, mut dropped) = futures::channel::oneshot::channel::<()>();
+    let (guard, mut dropped) = oneshot::channel::<()>();
     spawn_local(async move {
-        loop {
-            futures::select! {
-                _ = swarm.select_next_some() => {}
-                _ = dropped => return,
-            }
-        }
+        // Not `select!`, which takes a receiver whose sender is gone for one that has been polled to its end.
+        while let Either::Left(_) = select(swarm.select_next_some(), &mut dropped).await {}
     });
     (address.with(Protocol::P2p(peer)), guard)
 }
@@ -65,7 +70,7 @@ fn rand_port(peer: PeerId) -> u64 {
     u64::from_le_bytes(bytes[bytes.len() - 8..].try_into().expect("eight bytes")) | 1
 }
 
-async fn two_tabs() -> (Tab, Tab, Multiaddr, futures::channel::oneshot::Sender<()>) {
+async fn two_tabs() -> (Tab, Tab, Multiaddr, oneshot::Sender<()>) {
     let (relay, guard) = start_relay();
     let start = || Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(5)));
     let (a, b) = (start(), start());
@@ -73,7 +78,7 @@ async fn two_tabs() -> (Tab, Tab, Multiaddr, futures::channel::oneshot::Sender<(
     (a, b, address, guard)
 }
 
-async fn connected() -> (Tab, Tab, futures::channel::oneshot::Sender<()>) {
+async fn connected() -> (Tab, Tab, oneshot::Sender<()>) {
     let (a, b, address, guard) = two_tabs().await;
     a.connect(&address).await.expect("a direct connection");
     for (one, other) in [(&a, &b), (&b, &a)] {
@@ -116,7 +121,7 @@ const SINK: StreamProtocol = StreamProtocol::new("/sink/1");
 #[wasm_bindgen_test]
 async fn what_was_written_before_the_end_is_delivered() {
     let (a, b, _relay) = connected().await;
-    let mut sink = b.control.clone().accept(SINK).expect("accepted once");
+    let mut sink = b.control.accept(SINK);
     let size = 1 << 20;
     let mut stream = a.control.clone().open_stream(b.peer, SINK).await.expect("spoken");
     stream.write_all(&vec![7; size]).await.expect("open");
@@ -139,7 +144,7 @@ async fn what_was_written_before_the_end_is_delivered() {
 #[wasm_bindgen_test]
 async fn a_stream_that_is_let_go_is_reset() {
     let (a, b, _relay) = connected().await;
-    let mut sink = b.control.clone().accept(SINK).expect("accepted once");
+    let mut sink = b.control.accept(SINK);
     let mut stream = a.control.clone().open_stream(b.peer, SINK).await.expect("spoken");
     stream.write_all(b"unfinished").await.expect("open");
     let (_, mut received) = sink.next().await.expect("it comes");
@@ -151,7 +156,7 @@ async fn a_stream_that_is_let_go_is_reset() {
 #[wasm_bindgen_test]
 async fn a_reader_that_is_too_slow_loses_its_stream_and_no_other() {
     let (a, b, _relay) = connected().await;
-    let mut sink = b.control.clone().accept(SINK).expect("accepted once");
+    let mut sink = b.control.accept(SINK);
     let mut stream = a.control.clone().open_stream(b.peer, SINK).await.expect("spoken");
     let sent = stream.write_all(&vec![0; 8 << 20]).await;
     assert_eq!(sent.expect_err("nobody reads").kind(), std::io::ErrorKind::ConnectionReset);
@@ -175,15 +180,38 @@ async fn channels_are_given_back() {
         let results = join_all((0..50).map(|_| a.echo(b.peer, 100, 100))).await;
         assert!(results.iter().all(Result::is_ok), "{results:?}");
     }
+    assert!(channels_close(b.peer).await > 1_500);
+}
+
+/// Waits until hardly a channel to a peer is open, and says how many there were in all.
+async fn channels_close(peer: PeerId) -> u64 {
     for _ in 0..200 {
-        let stats = stats(b.peer).await.expect("connected");
+        let stats = stats(peer).await.expect("connected");
         if stats.channels_opened - stats.channels_closed < 10 {
-            assert!(stats.channels_opened > 1_500, "{stats:?}");
-            return;
+            return stats.channels_opened;
         }
         Delay::new(Duration::from_millis(50)).await;
     }
-    panic!("channels stay open: {:?}", stats(b.peer).await);
+    panic!("channels stay open: {:?}", stats(peer).await);
+}
+
+#[wasm_bindgen_test]
+async fn a_thousand_streams_that_end_at_once_give_their_channels_back() {
+    let (a, b, _relay) = connected().await;
+    let mut streams = Vec::new();
+    for _ in 0..1_000 {
+        streams.push(a.open(b.peer).await);
+    }
+    for stream in &mut streams {
+        stream.close().await.expect("our half ends");
+    }
+    for stream in &mut streams {
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.expect("theirs ends too");
+        assert!(rest.is_empty());
+    }
+    drop(streams);
+    channels_close(b.peer).await;
 }
 
 #[wasm_bindgen_test]
@@ -203,6 +231,78 @@ async fn dialling_each_other_at_once_makes_one_connection() {
         assert_eq!(b.paths(a.peer), [Path::WebRtc], "round {round}");
         a.echo(b.peer, 10_000, 10_000).await.expect("it is the same connection on both sides");
         b.echo(a.peer, 10_000, 10_000).await.expect("it is the same connection on both sides");
+    }
+}
+
+/// Echoes with checksums again and again until `enough`, each begun anew when its stream is lost with its connection.
+/// Returns how many passed, and how many were begun anew.
+async fn echo_until(own: &Tab, other: &Tab, enough: impl Fn() -> bool) -> (u32, u32) {
+    let (mut passed, mut anew) = (0, 0);
+    while !enough() || passed < 3 {
+        own.until("a direct connection", || own.paths(other.peer).contains(&Path::WebRtc)).await;
+        match own.echo_sum(other.peer, 100_000, 50_000).await {
+            Ok(_) => passed += 1,
+            Err(error) => {
+                assert!(
+                    !error.contains("bytes") && !error.contains("sent was"),
+                    "not lost but wrong: {error}"
+                );
+                anew += 1;
+                Delay::new(Duration::from_millis(10)).await;
+            }
+        }
+    }
+    (passed, anew)
+}
+
+#[wasm_bindgen_test]
+async fn streams_under_way_when_two_connections_become_one_end_in_order_or_begin_anew() {
+    let (relay, _guard) = start_relay();
+    for smaller_is_first in [true, false] {
+        let start = || Tab::start(Memory::default(), |config| config);
+        let mut tabs = [start(), start()];
+        tabs.sort_by_key(|tab| tab.peer);
+        if !smaller_is_first {
+            tabs.reverse();
+        }
+        let [first, second] = tabs;
+        assert_eq!(first.peer < second.peer, smaller_is_first);
+        let (at_first, at_second) = (first.reserve(&relay).await, second.reserve(&relay).await);
+        first.connect(&at_second).await.expect("a direct connection");
+
+        // Both sides have streams under way while the other one dials as well, and after one of the connections is gone.
+        let is_decided = || [&first, &second].iter().all(|tab| tab.duplicates() == 1);
+        let is_over =
+            || is_decided() && first.paths(second.peer).len() == 1 && second.paths(first.peer).len() == 1;
+        let transfers = join_all((0..4).map(|lane| {
+            let (own, other) = if lane % 2 == 0 { (&first, &second) } else { (&second, &first) };
+            echo_until(own, other, is_over)
+        }));
+        let dialling = async {
+            Delay::new(Duration::from_millis(200)).await;
+            second.dial(
+                DialOpts::peer_id(first.peer)
+                    .condition(PeerCondition::Always)
+                    .addresses(vec![at_first])
+                    .build(),
+            );
+        };
+        let (counts, ()) = join(transfers, dialling).await;
+        let anew: u32 = counts.iter().map(|(_, anew)| anew).sum();
+        if smaller_is_first {
+            assert_eq!(
+                anew, 0,
+                "the connection that stays was there before, and nothing on it was lost: {counts:?}"
+            );
+        } else {
+            assert!(anew > 0, "the connection that goes was in use: {counts:?}");
+        }
+        for (one, other) in [(&first, &second), (&second, &first)] {
+            assert_eq!(one.paths(other.peer), [Path::WebRtc]);
+            one.echo_sum(other.peer, 100_000, 100_000)
+                .await
+                .expect("it is the same connection on both sides");
+        }
     }
 }
 
@@ -336,6 +436,70 @@ impl Stranger {
     }
 }
 
+impl Stranger {
+    /// Answers offers as a browser does, but finds no candidates; says something more, and keeps the stream or lets it go.
+    /// What is returned tells when an answer is out.
+    fn answer_truly(&mut self, more: Vec<u8>, keep: bool) -> mpsc::Receiver<()> {
+        let mut incoming = self.control.accept(SIGNALING_PROTOCOL).expect("accepted once");
+        let (mut tell, answered) = mpsc::channel(1);
+        spawn_local(async move {
+            let mut kept = Vec::new();
+            while let Some((_, mut stream)) = incoming.next().await {
+                let answer = answer_to(&read_message(&mut stream).await).await;
+                stream.write_all(&[message(1, &answer), more.clone()].concat()).await.expect("open");
+                stream.flush().await.expect("open");
+                if keep {
+                    kept.push(stream);
+                }
+                tell.try_send(()).expect("the test takes it");
+            }
+        });
+        answered
+    }
+
+    /// Takes offers and says nothing. What is returned tells when one has come.
+    fn be_silent(&mut self) -> mpsc::Receiver<()> {
+        let mut incoming = self.control.accept(SIGNALING_PROTOCOL).expect("accepted once");
+        let (mut tell, offered) = mpsc::channel(1);
+        spawn_local(async move {
+            let mut kept = Vec::new();
+            while let Some((_, mut stream)) = incoming.next().await {
+                read_message(&mut stream).await;
+                kept.push(stream);
+                tell.try_send(()).expect("the test takes it");
+            }
+        });
+        offered
+    }
+}
+
+/// The text of the next signalling message.
+async fn read_message(stream: &mut libp2p::Stream) -> String {
+    async fn length(stream: &mut libp2p::Stream) -> usize {
+        let (mut length, mut shift, mut byte) = (0, 0, [0x80]);
+        while byte[0] & 0x80 != 0 {
+            stream.read_exact(&mut byte).await.expect("a message");
+            length |= usize::from(byte[0] & 0x7f) << shift;
+            shift += 7;
+        }
+        length
+    }
+    length(stream).await;
+    stream.read_exact(&mut [0; 3]).await.expect("its type");
+    let mut text = vec![0; length(stream).await];
+    stream.read_exact(&mut text).await.expect("its text");
+    String::from_utf8(text).expect("text")
+}
+
+async fn answer_to(offer: &str) -> String {
+    let browser = web_sys::RtcPeerConnection::new().expect("a browser");
+    let description = web_sys::RtcSessionDescriptionInit::new(web_sys::RtcSdpType::Offer);
+    description.set_sdp(offer);
+    JsFuture::from(browser.set_remote_description(&description)).await.expect("an offer");
+    let answer = JsFuture::from(browser.create_answer()).await.expect("an answer");
+    js_sys::Reflect::get(&answer, &"sdp".into()).expect("an object").as_string().expect("text")
+}
+
 fn short_address(peer: PeerId) -> Multiaddr {
     Multiaddr::from(Protocol::WebRTC).with(Protocol::P2p(peer))
 }
@@ -411,4 +575,71 @@ async fn an_inbound_attempt_that_goes_wrong_is_ended_and_the_next_one_works() {
     }
     let a = Tab::start(Memory::default(), |config| config);
     a.connect(&address).await.expect("others connect as ever");
+}
+
+#[wasm_bindgen_test]
+async fn what_goes_wrong_after_an_answer_has_its_name() {
+    let (relay, _guard) = start_relay();
+    let garbage = message(2, &"{".repeat(200));
+    let many = message(2, &format!("{}null", " ".repeat(200))).repeat(65);
+    let cases = [
+        (garbage, true, "a candidate is malformed", Reason::Signaling),
+        (many, true, "too many candidates", Reason::Signaling),
+        (message(1, &"x".repeat(200)), true, "expected a candidate", Reason::Signaling),
+        (vec![], true, "timed out while looking for a direct path", Reason::Timeout(Stage::Connectivity)),
+        // The other side's time is over a little earlier: its end of signalling is not the cause.
+        (vec![], false, "timed out while looking for a direct path", Reason::Timeout(Stage::Connectivity)),
+    ];
+    for (more, keep, expected, reason) in cases {
+        let mut stranger = Stranger::start(&relay).await;
+        let _answered = stranger.answer_truly(more, keep);
+        let a = Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(2)));
+        let error = a.connect(&stranger.address).await.expect_err("no honest peer");
+        assert!(error.contains(expected), "{error} instead of {expected}");
+        assert_eq!(a.metrics().outbound.failed.into_iter().collect::<Vec<_>>(), [(reason, 1)]);
+        assert_eq!(a.paths(stranger.peer), [Path::Circuit], "the relayed connection survives: {expected}");
+        a.stop();
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_relay_that_goes_in_the_middle_of_signalling_is_named_as_the_cause() {
+    let expected = "the relayed connection closed before signalling was done";
+    let only_cause = [(Reason::CircuitClosed, 1)];
+    for is_answered in [false, true] {
+        let (relay, guard) = start_relay();
+        let mut stranger = Stranger::start(&relay).await;
+        let mut reached =
+            if is_answered { stranger.answer_truly(vec![], true) } else { stranger.be_silent() };
+        let a = Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(3)));
+        let going = async {
+            reached.next().await;
+            drop(guard);
+        };
+        let (outcome, ()) = join(a.connect(&stranger.address), going).await;
+        let error = outcome.expect_err("no honest peer");
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(a.metrics().outbound.failed.into_iter().collect::<Vec<_>>(), only_cause);
+        a.stop();
+    }
+
+    // The other way round: the offer that should have come does not.
+    let (relay, guard) = start_relay();
+    let b = Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(3)));
+    let address = b.reserve(&relay).await;
+    let mut stranger = Stranger::start(&relay).await;
+    b.dial(
+        DialOpts::peer_id(stranger.peer)
+            .addresses(vec![stranger.address.iter().filter(|part| *part != Protocol::WebRTC).collect()])
+            .build(),
+    );
+    b.until("a circuit", || b.paths(stranger.peer) == [Path::Circuit]).await;
+    let mut stream = stranger.control.open_stream(b.peer, SIGNALING_PROTOCOL).await.expect("spoken");
+    stream.write_all(&message(0, &"x".repeat(200))[..20]).await.expect("open");
+    stream.flush().await.expect("open");
+    b.until("the attempt", || b.metrics().inbound.started == 1).await;
+    drop(guard);
+    b.until("the failure", || !b.failures().is_empty()).await;
+    assert!(b.failures().iter().any(|text| text.contains(expected)), "{:?} {address}", b.failures());
+    assert_eq!(b.metrics().inbound.failed.into_iter().collect::<Vec<_>>(), only_cause);
 }

@@ -3,6 +3,7 @@
 //! See `tests/two_tabs` for the page, the relay and the script that run it.
 #![cfg(target_arch = "wasm32")]
 
+mod streams;
 mod tab;
 
 use std::cell::Cell;
@@ -64,6 +65,11 @@ impl Node {
     /// How many echo streams the other side has reset.
     pub fn resets(&self) -> u32 {
         self.tab.resets()
+    }
+
+    /// How often two connections to a peer became one.
+    pub fn duplicates(&self) -> u32 {
+        self.tab.duplicates()
     }
 
     /// Closes every connection to a peer.

@@ -27,6 +27,8 @@ use libp2p_webrtc_browser::{self as webrtc, Path};
 use sha2::{Digest, Sha256};
 use wasm_bindgen_futures::spawn_local;
 
+use crate::streams;
+
 /// Sends back what it receives, until the other side has ended its half.
 pub(crate) const ECHO: StreamProtocol = StreamProtocol::new("/echo/1");
 
@@ -43,14 +45,14 @@ pub(crate) struct Behaviour {
     introducer: relay::Behaviour,
     webrtc: webrtc::Behaviour,
     ping: ping::Behaviour,
-    streams: libp2p_stream::Behaviour,
+    streams: streams::Behaviour,
 }
 
 /// A running node. Clones are the same node.
 #[derive(Clone)]
 pub(crate) struct Tab {
     pub(crate) peer: PeerId,
-    pub(crate) control: libp2p_stream::Control,
+    pub(crate) control: streams::Control,
     shared: Rc<Shared>,
 }
 
@@ -64,6 +66,7 @@ struct Shared {
     failures: RefCell<Vec<(ConnectionId, String)>>,
     pings: Cell<u32>,
     resets: Cell<u32>,
+    duplicates: Cell<u32>,
 }
 
 /// The transports of a tab, in the order that matters: `/webrtc`, then circuits, then `base`, which reaches relays.
@@ -104,8 +107,7 @@ impl Tab {
         let peer = key.public().to_peer_id();
         let (circuits, relay) = relay::client::new(peer);
         let (direct, webrtc) = webrtc::new(configure(webrtc::Config::new(peer)));
-        let streams = libp2p_stream::Behaviour::new();
-        let control = streams.new_control();
+        let (streams, control) = streams::new();
         let mut swarm = Swarm::new(
             transport(direct, circuits, base, &key),
             Behaviour {
@@ -130,6 +132,7 @@ impl Tab {
             failures: RefCell::default(),
             pings: Cell::new(0),
             resets: Cell::new(0),
+            duplicates: Cell::new(0),
         });
         let tab = Self { peer, control, shared };
         spawn_local(tab.clone().run());
@@ -196,6 +199,11 @@ impl Tab {
     /// How many echo streams the other side has reset.
     pub(crate) fn resets(&self) -> u32 {
         self.shared.resets.get()
+    }
+
+    /// How often two connections to a peer became one.
+    pub(crate) fn duplicates(&self) -> u32 {
+        self.shared.duplicates.get()
     }
 
     /// Closes every connection to a peer.
@@ -364,17 +372,25 @@ impl Tab {
             SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { result: Ok(_), .. })) => {
                 self.shared.pings.set(self.shared.pings.get() + 1);
             }
-            SwarmEvent::Behaviour(BehaviourEvent::Webrtc(webrtc::Event::Direct { circuits, .. })) => {
+            SwarmEvent::Behaviour(BehaviourEvent::Webrtc(webrtc::Event::Direct {
+                peer,
+                connection,
+                circuits,
+            })) => {
+                self.with_swarm(|swarm| swarm.behaviour_mut().streams.take(peer, connection));
                 for circuit in circuits {
                     self.with_swarm(|swarm| swarm.close_connection(circuit));
                 }
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Webrtc(webrtc::Event::DuplicateClosed { .. })) => {
+                self.shared.duplicates.set(self.shared.duplicates.get() + 1);
             }
             _ => {}
         }
     }
 
     async fn serve_echo(self) {
-        let mut incoming = self.control.clone().accept(ECHO).expect("accepted once");
+        let mut incoming = self.control.accept(ECHO);
         while let Some((_, stream)) = incoming.next().await {
             let shared = Rc::clone(&self.shared);
             spawn_local(async move {
@@ -389,7 +405,7 @@ impl Tab {
     }
 
     async fn serve_echo_sum(self) {
-        let mut incoming = self.control.clone().accept(ECHO_SUM).expect("accepted once");
+        let mut incoming = self.control.accept(ECHO_SUM);
         while let Some((_, mut stream)) = incoming.next().await {
             spawn_local(async move {
                 let (mut buffer, mut sum) = (vec![0; 64 * 1024], Sha256::new());
@@ -409,7 +425,7 @@ impl Tab {
     }
 
     async fn serve_count(self) {
-        let mut incoming = self.control.clone().accept(COUNT).expect("accepted once");
+        let mut incoming = self.control.accept(COUNT);
         while let Some((_, mut stream)) = incoming.next().await {
             spawn_local(async move {
                 let (mut buffer, mut total) = (vec![0; 64 * 1024], 0_u64);

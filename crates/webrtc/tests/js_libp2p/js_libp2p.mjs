@@ -1,20 +1,19 @@
 // A tab of ours and a tab of js-libp2p, each in its own browser, dialling in either direction, over our relay and over one of
 // js-libp2p: the same exchange on each of the four connections. `npm test`; it needs what ../two_tabs/harness.mjs says, and
-// `npm ci` in ../two_tabs. `npm run test:endurance` sends much more.
+// `npm ci` in ../two_tabs. `npm run test:endurance` sends much more; `-- 2 4` after either tells only the second and the fourth.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
   kill, killed, openTab, rustNode, serve, startProgram, startRelay, step, until,
 } from "../two_tabs/harness.mjs";
-import { exchange } from "../two_tabs/exchange.mjs";
+import { ENDURANCE, QUICK, exchange } from "../two_tabs/exchange.mjs";
 import { bundle } from "./bundle.mjs";
 
 const MIB = 1 << 20;
-const ENDURANCE = process.argv.includes("--endurance");
-const SENT = ENDURANCE
-  ? { bytes: 64 * MIB, atOnce: 500, inRow: 10_000 }
-  : { bytes: 2 * MIB, atOnce: 100, inRow: 1_000 };
+const SENT = process.argv.includes("--endurance") ? ENDURANCE : QUICK;
+/** Which of the four stories are told; all when none is named. */
+const TOLD = process.argv.slice(2).filter((word) => /^[1-4]$/.test(word)).map(Number);
 
 const url = await serve({ "/js_libp2p.js": await bundle() });
 const open = new Set();
@@ -62,12 +61,16 @@ async function story(name, start, dial, victim) {
 const startTheirs = () => startProgram(process.execPath, [join(import.meta.dirname, "relay.mjs")]);
 
 try {
-  const endings = [
-    await story("we dial js-libp2p", startRelay, weDial, "theirs"),
-    await story("js-libp2p dials us", startRelay, theyDial, "ours"),
-    await story("we dial js-libp2p over a relay of js-libp2p", startTheirs, weDial, "ours"),
-    await story("js-libp2p dials us over a relay of js-libp2p", startTheirs, theyDial, "theirs"),
+  const stories = [
+    ["we dial js-libp2p", startRelay, weDial, "theirs"],
+    ["js-libp2p dials us", startRelay, theyDial, "ours"],
+    ["we dial js-libp2p over a relay of js-libp2p", startTheirs, weDial, "ours"],
+    ["js-libp2p dials us over a relay of js-libp2p", startTheirs, theyDial, "theirs"],
   ];
+  const endings = [];
+  for (const [index, told] of stories.entries()) {
+    if (TOLD.length === 0 || TOLD.includes(index + 1)) endings.push(await story(...told));
+  }
   for (const ending of endings) await ending();
 } finally {
   await Promise.allSettled([...open].map((end) => end()));

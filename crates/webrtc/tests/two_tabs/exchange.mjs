@@ -10,7 +10,11 @@ const MIB = 1 << 20;
  */
 const LANES = 4;
 
-/** `bytes` each way, `atOnce` streams of each side at once, `inRow` streams of each side one after another. */
+/** What is sent on each connection in a quick run, and in one that sends all that the crate promises. */
+export const QUICK = { bytes: 2 * MIB, atOnce: 1_000, inRow: 500 };
+export const ENDURANCE = { bytes: 64 * MIB, atOnce: 1_000, inRow: 10_000 };
+
+/** `bytes` each way, `atOnce` streams of one side at once, `inRow` streams of each side one after another. */
 export async function exchange(a, b, { bytes, atOnce, inRow }) {
   const ways = [[a, b], [b, a]];
   await step("  ping, both ways", async () => {
@@ -31,9 +35,15 @@ export async function exchange(a, b, { bytes, atOnce, inRow }) {
       await until("the reset", async () => (await to.call("resets")) === before + 1, 5_000);
     }
   });
-  await step(`  ${2 * atOnce} streams at once, half of them of each side`, async () => {
-    const made = ways.map(([from, to]) => from.call("echo_parallel", to.peer, atOnce, 1_000));
-    assert.deepEqual(await Promise.all(made), [atOnce, atOnce]);
+  for (const [[from, to], who] of [[ways[0], "first"], [ways[1], "second"]]) {
+    await step(`  ${atOnce} streams at once, all opened by the ${who}`, async () => {
+      assert.equal(await from.call("echo_parallel", to.peer, atOnce, 1_000), atOnce);
+      await returned(a);
+    });
+  }
+  await step(`  ${atOnce} streams at once, half of them of each side`, async () => {
+    const made = ways.map(([from, to]) => from.call("echo_parallel", to.peer, atOnce / 2, 1_000));
+    assert.deepEqual(await Promise.all(made), [atOnce / 2, atOnce / 2]);
     await returned(a);
   });
   await step(`  ${inRow} streams of each side in a row`, async () => {

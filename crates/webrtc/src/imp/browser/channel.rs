@@ -14,6 +14,13 @@
 //! that opened it begins anew on another channel, unseen by the stream's owner. That is safe: the stream was refused before
 //! anybody there had read of it. Each stream begins anew once; the bytes kept for it are those sent before the first answer,
 //! up to [`MAX_EARLY`].
+//!
+//! # Many ends at once
+//!
+//! Chromium (156) asks the other side to forget all channels that are being closed in one packet, and when they are too
+//! many for one, some 580, the packet is never sent and no channel of that connection is ever closed again. So only so many
+//! streams of a connection end at a time: the last flag of the others, which makes the other side close as well, and their
+//! own close wait for a turn ([`Peer::take_turn`]).
 
 use std::{
     cell::{Cell, RefCell},
@@ -55,8 +62,10 @@ pub(super) struct Channel {
     /// Its place among the peer's channels.
     key: u64,
     inner: RefCell<Inner>,
-    /// `close()` was called.
+    /// It is to be closed, or is already.
     closing: Cell<bool>,
+    /// Where it stands among those that end.
+    turn: Cell<Turn>,
     /// Its end was counted.
     counted: Cell<bool>,
     listeners: RefCell<Vec<Listener>>,
@@ -72,8 +81,20 @@ struct Inner {
     reader: Option<Waker>,
     writer: Option<Waker>,
     early: Early,
+    /// The last flag, until it is this stream's turn to end.
+    last_word: Option<Flag>,
     /// Dropped when the channel has closed: ends the wait of [`Channel::linger`].
     lingering: Option<oneshot::Sender<()>>,
+}
+
+/// Streams of a connection end in turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    NotYet,
+    /// In the queue.
+    Waiting,
+    /// Until the channel has closed.
+    Taken,
 }
 
 /// What was sent on a stream before anything came back.
@@ -102,9 +123,11 @@ impl Channel {
                 reader: None,
                 writer: None,
                 early: if ours { Early::Kept(Vec::new()) } else { Early::Over },
+                last_word: None,
                 lingering: None,
             }),
             closing: Cell::new(false),
+            turn: Cell::new(Turn::NotYet),
             counted: Cell::new(false),
             listeners: RefCell::default(),
         });
@@ -150,7 +173,7 @@ impl Channel {
         }
     }
 
-    pub(super) fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_write(self: &Rc<Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self.inner.borrow().state.write_half() {
             Half::Open => {}
             Half::Ended | Half::Stopped => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
@@ -174,7 +197,7 @@ impl Channel {
 
     /// Ends our half. It doesn't wait for the other side to say that everything has come: the channel itself stays
     /// until then.
-    pub(super) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_close(self: &Rc<Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let half = self.inner.borrow().state.write_half();
         match half {
             Half::Open if !self.is_open() => {
@@ -207,14 +230,17 @@ impl Channel {
     }
 
     /// The connection beneath has ended.
-    pub(super) fn lose(&self) {
+    pub(super) fn lose(self: &Rc<Self>) {
         self.count_end();
-        let wakers = {
+        let (last_word, wakers) = {
             let mut inner = self.inner.borrow_mut();
             inner.state.on_lost();
             inner.lingering = None;
-            [inner.reader.take(), inner.writer.take()]
+            (inner.last_word.take(), [inner.reader.take(), inner.writer.take()])
         };
+        if last_word.is_some() {
+            self.send(last_word, &[]);
+        }
         self.close();
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
@@ -235,10 +261,41 @@ impl Channel {
         }
     }
 
-    /// Closes the data channel; the browser first sends what it still holds.
-    pub(super) fn close(&self) {
-        if !self.closing.replace(true) {
+    /// Closes the data channel, when it is its turn; the browser first sends what it still holds.
+    fn close(self: &Rc<Self>) {
+        if !self.closing.replace(true) && self.has_turn() {
             self.raw().close();
+        }
+    }
+
+    /// It is this stream's turn to end. `false`: it has ended already.
+    pub(super) fn end_now(self: &Rc<Self>) -> bool {
+        if self.raw().ready_state() == RtcDataChannelState::Closed {
+            return false;
+        }
+        self.turn.set(Turn::Taken);
+        if self.closing.get() {
+            self.raw().close();
+        } else {
+            self.answer(None);
+        }
+        true
+    }
+
+    /// Whether it may end now. If not, it stands in the queue.
+    fn has_turn(self: &Rc<Self>) -> bool {
+        let Some(peer) = self.peer.upgrade() else { return true };
+        match self.turn.get() {
+            Turn::Taken => true,
+            Turn::Waiting => false,
+            Turn::NotYet if peer.take_turn(self) => {
+                self.turn.set(Turn::Taken);
+                true
+            }
+            Turn::NotYet => {
+                self.turn.set(Turn::Waiting);
+                false
+            }
         }
     }
 
@@ -362,7 +419,7 @@ impl Channel {
         }
     }
 
-    fn violate(&self, what: &str) {
+    fn violate(self: &Rc<Self>, what: &str) {
         tracing::warn!(what, "resetting a stream");
         let (flag, unread, wakers) = {
             let mut inner = self.inner.borrow_mut();
@@ -373,11 +430,14 @@ impl Channel {
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
-    fn on_close(&self) {
+    fn on_close(self: &Rc<Self>) {
         self.lose();
         self.listeners.borrow_mut().clear();
         if let Some(peer) = self.peer.upgrade() {
             peer.forget(self.key);
+            if self.turn.get() == Turn::Taken {
+                peer.give_turn();
+            }
         }
     }
 
@@ -388,12 +448,23 @@ impl Channel {
         }
     }
 
-    /// Sends a flag, and closes the channel when nothing more is to pass.
-    fn answer(&self, flag: Option<Flag>) {
+    /// Sends a flag, and closes the channel when nothing more is to pass. The last flag waits for this stream's turn.
+    fn answer(self: &Rc<Self>, flag: Option<Flag>) {
+        if self.closing.get() {
+            return;
+        }
+        let state = self.inner.borrow().state;
+        if state.has_said_all() && !self.has_turn() {
+            if flag.is_some() {
+                self.inner.borrow_mut().last_word = flag;
+            }
+            return;
+        }
+        let flag = flag.or_else(|| self.inner.borrow_mut().last_word.take());
         if flag.is_some() {
             self.send(flag, &[]);
         }
-        if self.inner.borrow().state.is_done() {
+        if state.is_done() {
             self.close();
         }
     }

@@ -123,7 +123,7 @@ async fn describe(raw: &RtcPeerConnection) -> JsValue {
     get(raw, "localDescription")
 }
 
-async fn write(channel: &Channel, bytes: &[u8]) {
+async fn write(channel: &Rc<Channel>, bytes: &[u8]) {
     let count = poll_fn(|cx| channel.poll_write(cx, bytes)).await.expect("open");
     assert_eq!(count, bytes.len());
 }
