@@ -1,12 +1,11 @@
 //! Finds the Chromium that tests drive, and installs it where that is allowed.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::process::{find, is_root, run_quietly};
-use crate::progress::step;
+use crate::apt;
+use crate::process::find;
 
 /// How tests start it: without a window, without traffic of its own, and with host candidates that the machine itself can
 /// reach, so that two tabs on it connect directly.
@@ -34,25 +33,11 @@ pub(crate) fn ensure() -> Result<Chromium> {
     if let Some(found) = look() {
         return Ok(found);
     }
-    if !is_root() || find("apt-get").is_none() {
-        bail!(
-            "tests need Chromium and its driver: install the packages `chromium` and `chromium-driver`, then call again"
-        );
-    }
-    step("Chromium: installing by apt", || {
-        run_quietly(apt().arg("update"))?;
-        run_quietly(apt().args(["install", "-y", "--no-install-recommends", "chromium", "chromium-driver"]))
-    })?;
+    apt::install("Chromium and its driver", &["chromium", "chromium-driver"])?;
     look().context("apt installed Chromium, but it is not on the search path")
 }
 
 fn look() -> Option<Chromium> {
     let browser = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(find)?;
     Some(Chromium { browser, driver: find("chromedriver")? })
-}
-
-fn apt() -> Command {
-    let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
 }

@@ -3,8 +3,10 @@
 //! Every step can be called alone, does nothing when its inputs are those of its last success, and says in words what
 //! it is doing when it takes long.
 
+mod apt;
 mod bench;
 mod chromium;
+mod firefox;
 mod ledger;
 mod metadata;
 mod page;

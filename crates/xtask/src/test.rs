@@ -9,7 +9,7 @@ mod licences;
 mod native;
 mod package;
 pub(crate) mod wasm;
-mod webrtc;
+pub(crate) mod webrtc;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -27,6 +27,10 @@ pub(crate) struct TestArgs {
     /// Run only these stages; all of them when none is named
     #[arg(value_enum)]
     stages: Vec<Stage>,
+    /// Let the stages of the `/webrtc` crate send all that it promises on each connection: 64 MiB each way, 1,000 streams of
+    /// one side at once, 10,000 one after another
+    #[arg(long)]
+    endurance: bool,
 }
 
 /// The stages, in the order in which they run.
@@ -46,7 +50,7 @@ enum Stage {
     Rust,
     /// Tests of the wasm crates in headless Chromium
     Wasm,
-    /// The `/webrtc` crate between real tabs, of Chromium and of Firefox where it is installed
+    /// The `/webrtc` crate between real tabs of Chromium and of Firefox
     WebrtcTabs,
     /// The `/webrtc` crate with js-libp2p in both directions
     WebrtcJs,
@@ -57,7 +61,7 @@ enum Stage {
 }
 
 impl Stage {
-    fn perform(self, workspace: &Workspace) -> Result<Counts> {
+    fn perform(self, workspace: &Workspace, endurance: bool) -> Result<Counts> {
         match self {
             Self::Format => native::format(workspace),
             Self::Floors => floors::check(workspace),
@@ -66,8 +70,8 @@ impl Stage {
             Self::Docs => native::docs(workspace),
             Self::Rust => native::tests(workspace),
             Self::Wasm => wasm::tests(workspace),
-            Self::WebrtcTabs => webrtc::tabs(workspace),
-            Self::WebrtcJs => webrtc::js(workspace),
+            Self::WebrtcTabs => webrtc::tabs(workspace, endurance),
+            Self::WebrtcJs => webrtc::js(workspace, endurance),
             Self::Package => package::checks(workspace),
             Self::Browser => browser::tests(workspace),
         }
@@ -86,7 +90,7 @@ pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> ExitCode {
     for stage in Stage::value_variants().iter().copied().filter(wanted) {
         println!("\n==== {} ====", stage.name());
         let begin = Instant::now();
-        let counts = stage.perform(workspace).unwrap_or_else(|error| {
+        let counts = stage.perform(workspace, args.endurance).unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
             Counts::FAILED
         });

@@ -1,13 +1,15 @@
 //! The `/webrtc` crate by itself: its example in real tabs, with each other and with js-libp2p.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Result;
 
 use crate::chromium;
+use crate::firefox;
 use crate::metadata;
 use crate::page;
-use crate::process::{find, run, watch};
+use crate::process::{run, watch};
 use crate::progress::step;
 use crate::relay::TESTED;
 use crate::test::counts::Counts;
@@ -16,34 +18,39 @@ use crate::toolchain;
 use crate::wasm::bind;
 use crate::workspace::{WASM, Workspace};
 
-/// Tabs in Chromium, and, where Firefox is installed, between both browsers.
-pub(super) fn tabs(workspace: &Workspace) -> Result<Counts> {
-    let mut counts = scripts(workspace, "two_tabs", "test")?;
-    if find("firefox-esr").is_some() {
-        counts += scripts(workspace, "two_tabs", "test:firefox")?;
+/// Tabs in Chromium, in Firefox, and between both browsers.
+pub(super) fn tabs(workspace: &Workspace, endurance: bool) -> Result<Counts> {
+    let firefox = firefox::ensure()?;
+    let mut counts = tell(&mut script(workspace, "two_tabs", "test")?)?;
+    if endurance {
+        counts += tell(&mut script(workspace, "two_tabs", "test:endurance")?)?;
     }
+    counts += tell(script(workspace, "two_tabs", "test:firefox")?.env("FIREFOX", firefox))?;
     Ok(counts)
 }
 
 /// A tab of ours and one of js-libp2p.
-pub(super) fn js(workspace: &Workspace) -> Result<Counts> {
+pub(super) fn js(workspace: &Workspace, endurance: bool) -> Result<Counts> {
     page::install_in(workspace, &folder(workspace, "two_tabs"))?;
-    scripts(workspace, "js_libp2p", "test")
+    tell(&mut script(workspace, "js_libp2p", if endurance { "test:endurance" } else { "test" })?)
 }
 
-/// Builds what the scripts need and runs one of them; a line that begins with `ok` is a proof that holds.
-fn scripts(workspace: &Workspace, name: &str, script: &str) -> Result<Counts> {
+/// Runs a script; a line that begins with `ok` is a proof that holds.
+fn tell(script: &mut Command) -> Result<Counts> {
+    let mut counts = Counts::default();
+    let status = watch(script, |line| counts.passed += u64::from(line.starts_with("ok ")))?;
+    Ok(counts.judged_by(status))
+}
+
+/// Builds what the scripts need and gives back one of them, ready to run.
+fn script(workspace: &Workspace, name: &str, script: &str) -> Result<Command> {
     let chromium = chromium::ensure()?;
     let bindings = example(workspace)?;
     let folder = folder(workspace, name);
     page::install_in(workspace, &folder)?;
     let mut npm = page::npm(workspace, &folder, &["run", "--silent", script]);
-    npm.env("CHROMIUM", chromium.browser)
-        .env("BINDINGS", bindings)
-        .env("RELAY", workspace.target().join("debug/examples").join(executable("relay")));
-    let mut counts = Counts::default();
-    let status = watch(&mut npm, |line| counts.passed += u64::from(line.starts_with("ok ")))?;
-    Ok(counts.judged_by(status))
+    npm.env("CHROMIUM", chromium.browser).env("BINDINGS", bindings).env("RELAY", relay(workspace));
+    Ok(npm)
 }
 
 /// Builds the example, its relay for all packages that are tested natively and its tab for those that are tested as wasm:
@@ -64,10 +71,12 @@ fn example(workspace: &Workspace) -> Result<PathBuf> {
     Ok(bindings)
 }
 
-fn folder(workspace: &Workspace, name: &str) -> PathBuf {
-    workspace.root().join("crates/webrtc/tests").join(name)
+/// Where the example's relay is once it is built.
+pub(crate) fn relay(workspace: &Workspace) -> PathBuf {
+    workspace.target().join(format!("debug/examples/relay{}", std::env::consts::EXE_SUFFIX))
 }
 
-fn executable(name: &str) -> String {
-    format!("{name}{}", std::env::consts::EXE_SUFFIX)
+/// One of the folders with scripts.
+pub(crate) fn folder(workspace: &Workspace, name: &str) -> PathBuf {
+    workspace.root().join("crates/webrtc/tests").join(name)
 }
