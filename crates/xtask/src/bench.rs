@@ -2,9 +2,10 @@
 //!
 //! First criterion measures natively and says how sure it is; then the same harness runs natively and in a tab, so that the
 //! two stand side by side. Each bench runs in a process and in a page of its own, so that no bench finds the memory another one left behind.
-//! `cargo xtask bench sync` is something else: whole tabs, see `sync`.
+//! `cargo xtask bench sync` and `cargo xtask bench webrtc` are something else: whole tabs, see `sync` and `webrtc`.
 
 mod sync;
+mod webrtc;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +31,8 @@ const TIMEOUT: &str = "600";
 /// What `cargo xtask bench` takes.
 #[derive(Args)]
 pub(crate) struct BenchArgs {
-    /// Run only benches whose name contains this; `sync` measures a late tab that takes a long chain in
+    /// Run only benches whose name contains this; `sync` measures a late tab that takes a long chain in,
+    /// `webrtc` streams and dials between two tabs
     filter: Option<String>,
 }
 
@@ -56,8 +58,10 @@ enum Place {
 
 /// Builds the benches both ways, runs them, and prints what they say.
 pub(crate) fn measure(workspace: &Workspace, args: &BenchArgs) -> Result<()> {
-    if args.filter.as_deref() == Some("sync") {
-        return sync::measure(workspace);
+    match args.filter.as_deref() {
+        Some("sync") => return sync::measure(workspace),
+        Some("webrtc") => return webrtc::measure(workspace),
+        _ => {}
     }
     let wanted = |name: &&str| args.filter.as_ref().is_none_or(|filter| name.contains(filter));
     let benches: Vec<&str> = BENCHES.into_iter().filter(wanted).collect();

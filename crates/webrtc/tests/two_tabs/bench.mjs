@@ -1,15 +1,17 @@
-// How fast a stream is beside a raw data channel between the same two pages, and how soon a dial is open. `npm run bench`;
-// see harness.mjs for what it needs. Optimised bindings (`--profile wasm`) or the figures say nothing.
+// How fast a stream is beside a raw data channel between the same two pages, how soon a dial is open beside one of
+// js-libp2p, and what ten thousand streams leave in memory. `cargo xtask bench webrtc` builds what it needs and runs it:
+// what harness.mjs says, with optimised bindings and the bundle of ../js_libp2p among them.
 //
-// Throughput is measured in rounds of raw, ours, ours, raw, so that what drifts on the machine meets both alike; a
-// figure is the median of the rounds' ratios. Dials to js-libp2p join when JS_BUNDLE names its bundle, see ../js_libp2p.
+// Rounds are raw, ours, ours, raw, so that what drifts on the machine meets both alike, and likewise for dials; a figure
+// is the median of the rounds' ratios. The first round warms up the compilers and the congestion window.
 
 import { openTab, rustNode, serve, startRelay } from "./harness.mjs";
+import { change } from "./memory.mjs";
 
-const { ROUNDS = "7", MIB = "16", JS_BUNDLE } = process.env;
+const { ROUNDS = "7", MIB = "16" } = process.env;
 const SIZE = Number(MIB) << 20;
 
-const url = await serve(JS_BUNDLE ? { "/js_libp2p.js": JS_BUNDLE } : {});
+const url = await serve();
 const { relay, address } = await startRelay();
 
 /** What both pages know of raw channels: one connection, and a channel that counts or pours. */
@@ -90,7 +92,6 @@ async function throughput(a, b, streams) {
     const plain = () => timed(a.page, "raw", "pour", SIZE, streams);
     const libp2p = () => timed(a.page, "node", "pour", b.peer, SIZE, streams);
     const times = [await plain(), await libp2p(), await libp2p(), await plain()];
-    // The first round warms up the compilers and the congestion window.
     if (round === 0) continue;
     ratios.push((times[0] + times[3]) / (times[1] + times[2]));
     theirs.push(perSecond((times[0] + times[3]) / 2));
@@ -140,20 +141,20 @@ const reserved = (page) =>
   }, address);
 
 async function dials(browsers) {
-  const makers = { ours: rustNode, ...(JS_BUNDLE && { "js-libp2p": jsNode }) };
-  const all = Object.entries(makers).map(([name, make]) => ({ name, make, times: [], failures: 0 }));
+  const [ours, theirs] = [rustNode, jsNode].map((make) => ({ make, connected: [], echoed: [] }));
   for (let round = 0; round <= Number(ROUNDS); round += 1) {
-    for (const kind of [...all, ...all.toReversed()]) {
-      const times = await dial(browsers, kind.make).catch((error) => console.error(String(error)));
-      if (round > 0 && times) kind.times.push(times);
-      if (!times) kind.failures += 1;
+    for (const kind of [theirs, ours, ours, theirs]) {
+      const [connected, echoed] = await dial(browsers, kind.make);
+      if (round === 0) continue;
+      kind.connected.push(connected);
+      kind.echoed.push(echoed);
     }
   }
-  for (const { name, times, failures } of all) {
-    const [connected, echoed] = [0, 1].map((index) => median(times.map((time) => time[index])).toFixed(0));
+  for (const [what, times] of [["open", "connected"], ["first echo", "echoed"]]) {
+    const [here, there] = [ours, theirs].map((kind) => median(kind[times]));
     console.log(
-      `dial, ${name}: connected after ${connected} ms, a first echo is back after ${echoed} ms ` +
-        `(median of ${times.length}, ${failures} failed)`,
+      `dial to ${what}: ${here.toFixed(0)} ms, js-libp2p ${there.toFixed(0)} ms, ratio ${(here / there).toFixed(2)} ` +
+        `(${ours[times].length} dials each)`,
     );
   }
 }
@@ -167,6 +168,8 @@ try {
   await a.page.evaluate((answer) => globalThis.raw.connect(answer), answer);
   for (const streams of [1, 8]) await throughput(a, b, streams);
   await dials([a.browser, b.browser]);
+  const changes = await change(a, b);
+  console.log(`memory after 10,000 streams: ${changes.map(({ note }) => note).join("; ")}`);
 } finally {
   relay.kill("SIGKILL");
   await Promise.allSettled([a.browser.close(), b.browser.close()]);
