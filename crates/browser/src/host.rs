@@ -46,6 +46,9 @@ pub(crate) struct HostOptions {
     /// How to come to a chain that is far ahead; by snapshot, if left out.
     #[tsify(optional)]
     pub join: Option<Join>,
+    /// Blocks between two snapshots that are kept for others; the usual, if left out.
+    #[tsify(optional)]
+    pub snapshot_blocks: Option<u32>,
     /// How many of the last blocks to keep in full; all, if left out.
     #[tsify(optional)]
     pub prune: Option<u32>,
@@ -143,6 +146,7 @@ impl Host {
         let mut config = Config::new(Arc::new(spec), random()?);
         config.identity = Some(identity(&options.peer_id)?);
         config.limits.keep_bodies = options.prune;
+        config.limits.snapshot_blocks = options.snapshot_blocks.unwrap_or(config.limits.snapshot_blocks);
         config.limits.join = match options.join {
             Some(Join::Full) => tabchain_node::Join::Full,
             Some(Join::Snapshot) | None => tabchain_node::Join::Snapshot,

@@ -2,7 +2,8 @@
 //!
 //! Bounds: [`MAX_SERVING_PER_PEER`] questions of a peer that need the store are open at once, and [`MAX_SERVING`] in all, the second half of them
 //! one a peer, so that a few that ask much leave room for others; further ones are refused as busy. Of
-//! bodies as many are read together as surely fit the answer's byte budget, or one, and the answer is cut there; of state chunks one is read at a time. Headers and transactions, which need no store, come
+//! bodies as many are read together as surely fit the answer's byte budget, or one, and the answer is cut there; of state chunks first one,
+//! then as many as fit if they are up to twice as large as the largest so far: keys are hashes, so chunks are alike. Headers and transactions, which need no store, come
 //! out of an [allowance](tabchain_sync::allowance) of each peer.
 
 use std::collections::BTreeMap;
@@ -39,7 +40,7 @@ pub(crate) struct Serving {
 #[derive(Debug)]
 enum Want {
     Bodies(Bodies),
-    Chunks { of: Height, left: std::vec::IntoIter<u8>, reading: Option<u8>, done: Vec<Chunk>, bytes: usize },
+    Chunks(Chunks),
     Transactions { block: BlockHash, positions: Vec<u32> },
 }
 
@@ -56,6 +57,18 @@ struct Bodies {
     open: usize,
     done: Vec<Body>,
     bytes: usize,
+}
+
+/// State chunks on their way from the store to an answer.
+#[derive(Debug)]
+struct Chunks {
+    of: Height,
+    left: std::vec::IntoIter<u8>,
+    /// How many the store has yet to answer for.
+    open: usize,
+    done: Vec<Chunk>,
+    bytes: usize,
+    largest: usize,
 }
 
 impl Bodies {
@@ -77,12 +90,40 @@ impl Bodies {
     }
 }
 
+impl Chunks {
+    fn new(of: Height, first_bytes: Vec<u8>) -> Self {
+        Self { of, left: first_bytes.into_iter(), open: 0, done: Vec::new(), bytes: 0, largest: 0 }
+    }
+
+    /// The chunks to read next.
+    fn next_group(&mut self) -> Vec<u8> {
+        let room = RESPONSE_BUDGET.saturating_sub(self.bytes);
+        let fit = if self.bytes == 0 { 1 } else { room.div_ceil(2 * self.largest) };
+        self.left.by_ref().take(fit).collect()
+    }
+
+    /// The store gave a chunk, or has none.
+    fn take(&mut self, rows: Rows) {
+        self.open -= 1;
+        for (key, bytes) in rows.0 {
+            // What does not fit the answer is asked for again.
+            if let Some(&first_byte) = key.last()
+                && self.bytes < RESPONSE_BUDGET
+            {
+                self.bytes += bytes.len();
+                self.largest = self.largest.max(bytes.len());
+                self.done.push(Chunk { first_byte, bytes });
+            }
+        }
+    }
+}
+
 impl Serving {
     /// How many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         match &self.want {
             Want::Bodies(bodies) => bodies.bytes + bodies.read.values().map(Vec::len).sum::<usize>(),
-            Want::Chunks { bytes, .. } => *bytes,
+            Want::Chunks(chunks) => chunks.bytes,
             Want::Transactions { .. } => 0,
         }
     }
@@ -119,12 +160,7 @@ impl Node {
             }
             Request::StateChunks { block, first_bytes } => match self.snapshots.height(&block) {
                 Some(of) => {
-                    let left = first_bytes.into_iter();
-                    self.serve(
-                        peer,
-                        id,
-                        Want::Chunks { of, left, reading: None, done: Vec::new(), bytes: 0 },
-                    );
+                    self.serve(peer, id, Want::Chunks(Chunks::new(of, first_bytes)));
                 }
                 None => self.answer(peer, id, Response::StateChunks(Vec::new())),
             },
@@ -151,13 +187,9 @@ impl Node {
                 );
                 self.go_on_serving(id, Serving { want: Want::Bodies(bodies), ..serving });
             }
-            Want::Chunks { of, left, reading, mut done, mut bytes } => {
-                if let (Some(first_byte), Some(chunk)) = (reading, rows.into_value()) {
-                    bytes += chunk.len();
-                    done.push(Chunk { first_byte, bytes: chunk });
-                }
-                let want = Want::Chunks { of, left, reading: None, done, bytes };
-                self.go_on_serving(id, Serving { want, ..serving });
+            Want::Chunks(mut chunks) => {
+                chunks.take(rows);
+                self.go_on_serving(id, Serving { want: Want::Chunks(chunks), ..serving });
             }
             Want::Transactions { block, positions } => {
                 let header = self.chain.header(&block).copied();
@@ -198,17 +230,20 @@ impl Node {
                 }
                 self.serving.insert(id, serving);
             }
-            Want::Chunks { of, left, reading, done, bytes } => {
-                let next = left.next().filter(|_| *bytes < RESPONSE_BUDGET);
-                if let Some(first_byte) = next {
-                    *reading = Some(first_byte);
-                    let query = Query::get(Column::Snapshots, rows::snapshot_key(*of, first_byte));
-                    self.serving.insert(id, serving);
-                    self.load(Purpose::Serve(id), query);
-                    return;
+            Want::Chunks(chunks) => {
+                if chunks.open == 0 {
+                    let group = chunks.next_group();
+                    if group.is_empty() {
+                        let chunks = std::mem::take(&mut chunks.done);
+                        return self.answer(serving.peer, serving.request, Response::StateChunks(chunks));
+                    }
+                    chunks.open = group.len();
+                    for first_byte in group {
+                        let key = rows::snapshot_key(chunks.of, first_byte);
+                        self.load(Purpose::Serve(id), Query::get(Column::Snapshots, key));
+                    }
                 }
-                let chunks = std::mem::take(done);
-                self.answer(serving.peer, serving.request, Response::StateChunks(chunks));
+                self.serving.insert(id, serving);
             }
             Want::Transactions { block, positions } => {
                 if let Some(known) = self.blocks.block(block) {

@@ -28,7 +28,7 @@ export interface Workload {
 }
 
 interface NodeInPage {
-  status(): Promise<{ height: number; tipHash: string; sync: string }>;
+  status(): Promise<{ height: number; tipHash: string; sync: string; past?: { joinedAt: number; checked: number } }>;
   workload(): Promise<Workload>;
 }
 
@@ -39,6 +39,43 @@ export interface Reached {
   /** The same until it stood at the tip. */
   tip: number;
   workload: Workload;
+}
+
+/** A node that took the balances at a deep block first, in milliseconds from the press of the button. */
+export interface Joined {
+  /** Until it stood at that block, with all balances. */
+  balances: number;
+  /** Until it stood at the tip, and said that it checks the past. */
+  usable: number;
+  /** Until it had checked every block. */
+  complete: number;
+  joinedAt: number;
+}
+
+/** Presses the one button, and waits until everything is there. */
+export async function joinBySnapshot(tab: Tab, tip: string): Promise<Joined> {
+  await tab.page.evaluate(() => performance.mark('begin'));
+  await tab.page.getByTestId('join').click();
+  return tab.page.evaluate(async (tip) => {
+    const begin = performance.getEntriesByName('begin')[0]?.startTime ?? 0;
+    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
+    while (!('tabchain' in window)) await pause();
+    const node = (window as unknown as { tabchain: NodeInPage }).tabchain;
+    const since = (): number => performance.now() - begin;
+    let status = await node.status();
+    const until = async (reached: () => boolean): Promise<number> => {
+      while (!reached()) {
+        await pause();
+        status = await node.status();
+      }
+      return since();
+    };
+    const balances = await until(() => status.past !== undefined);
+    const joinedAt = status.past?.joinedAt ?? 0;
+    const usable = await until(() => status.tipHash === tip && status.sync === 'synced');
+    const complete = await until(() => status.past === undefined);
+    return { balances, usable, complete, joinedAt };
+  }, tip);
 }
 
 /** Presses the one button and waits for the tip. */

@@ -25,7 +25,7 @@ test('a late tab takes the whole chain from two tabs and from four', async ({ br
   for (const count of [2, 4]) {
     while (tabs.length < count) tabs.push(await loaded(browser, relay, rows, facts));
     console.log(`${count} tabs serve ${facts.blocks} blocks; a late one joins`);
-    const late = await Tab.open(browser, relay);
+    const late = await Tab.at(await browser.newContext(), `${relay.url}?join=full`);
     const network = await dataChannels(late.page, tabs.map((tab) => tab.page));
     const reached = await join(late, facts.tip);
     const { commits, changes, bytes } = reached.workload;

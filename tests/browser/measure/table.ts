@@ -1,6 +1,6 @@
 // The figures as a plain table, each beside the limit it is held against.
 
-import type { Facts, Reached } from './late.ts';
+import type { Facts, Joined, Reached } from './late.ts';
 
 export interface Run {
   tabs: number;
@@ -15,6 +15,17 @@ export function report(facts: Facts, runs: Run[], reloads: number[]): void {
     ...runs.flatMap((run) => ['', ...lateTab(facts, run)]),
     '',
     `reload of the late tab, navigation to its tip: ${reloads.map((took) => `${whole(took)} ms`).join(', ')}`,
+  ];
+  console.log(`\n${lines.join('\n')}\n`);
+}
+
+/** A late tab that took the balances first. */
+export function reportSnapshot(facts: Facts, tabs: number, { balances, usable, complete, joinedAt }: Joined): void {
+  const lines = [
+    `late tab, ${tabs} tabs serve ${whole(facts.blocks)} blocks: from the button until it`,
+    row(`  has all balances at block ${whole(joinedAt)}`, `${whole(balances)} ms`),
+    row('  is at the tip, and of use', `${whole(usable)} ms`),
+    row('  has checked every block', `${(complete / 1_000).toFixed(1)} s`),
   ];
   console.log(`\n${lines.join('\n')}\n`);
 }

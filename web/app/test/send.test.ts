@@ -76,5 +76,8 @@ test('a link may say whom to ask, and nothing it says can break the page', () =>
     relays: ['https://a.example', 'https://b.example'],
     network: 'test',
   });
+  expect(optionsFrom('?join=full&snapshots=16')).toEqual({ join: 'full', snapshotBlocks: 16 });
   expect(optionsFrom('?relay=&network=main&name=&x=1')).toEqual({});
+  for (const snapshots of ['', '7', '-16', '8.5', '1e99', 'many'])
+    expect(optionsFrom(`?join=half&snapshots=${snapshots}`)).toEqual({});
 });

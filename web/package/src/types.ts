@@ -20,6 +20,12 @@ export interface OpenOptions {
    */
   join?: 'snapshot' | 'full';
   /**
+   * How many blocks lie between two snapshots of all balances that this node keeps for others, at least 8. A snapshot is joined by
+   * when as many blocks have been built on it: with fewer, a newcomer is of use on a shorter chain, and it takes less work to show it
+   * a false one until the past is checked. Default: 1,024. Meant for trying things out.
+   */
+  snapshotBlocks?: number;
+  /**
    * Keep only so many of the last blocks in full, at least 288, where storage is short. Every block is checked all the same, and
    * all headers and balances are kept. Default: keep all. What is gone comes back only with a fresh database.
    */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { expectedHashes } from '../src/miner.js';
-import { keepingOf, LEAST_KEPT } from '../src/keeping.js';
+import { keepingOf, LEAST_KEPT, LEAST_SPAN } from '../src/keeping.js';
 import { Progress, stretchOf, type Stretch } from '../src/progress.js';
 
 const blocks = (done: number, goal: number): Stretch => ({ of: 'blocks', done, goal });
@@ -48,6 +48,9 @@ describe('what a node takes on', () => {
     for (const prune of [LEAST_KEPT - 1, 1_000.5, -1, NaN, 2 ** 32])
       expect(() => keepingOf({ prune })).toThrow(/whole number/);
     expect(() => keepingOf({ join: 'half' as 'full' })).toThrow(/join/);
+    expect(keepingOf({ snapshotBlocks: LEAST_SPAN })).toEqual({ snapshotBlocks: LEAST_SPAN });
+    for (const snapshotBlocks of [0, LEAST_SPAN - 1, 8.5, 2 ** 32])
+      expect(() => keepingOf({ snapshotBlocks })).toThrow(/whole number/);
   });
 });
 
