@@ -31,6 +31,8 @@ export interface Listener {
 
 /** Between two `status` events, in milliseconds. */
 const STATUS_PAUSE = 300;
+/** How long the browser's word on the storage that is used holds, in milliseconds: finding it out takes the browser a while. */
+const USAGE_HOLDS = 3_000;
 /** How long a node may take to write everything down before its worker is ended. */
 const LAST_WORDS = 3_000;
 
@@ -42,6 +44,7 @@ export class Runner implements Service {
   readonly #caller: Caller;
   readonly #progress = new Progress();
   readonly #closing = new AbortController();
+  #usage: { at: number; bytes: Promise<number | undefined> } | undefined;
   #statusDue: ReturnType<typeof setTimeout> | undefined;
 
   static async start(options: RunnerOptions, listener: Listener): Promise<Runner> {
@@ -158,13 +161,22 @@ export class Runner implements Service {
   }
 
   async #addSurroundings(status: Omit<Status, 'role'>): Promise<void> {
-    const { usage } = await navigator.storage.estimate().catch(() => ({ usage: undefined }));
+    const usage = await this.#usedBytes();
     Object.assign(status, {
       peerId: this.#swarm.peerId,
       relays: this.#relays.list,
       connections: this.#swarm.counts(),
     });
     if (usage !== undefined) status.storageBytes = usage;
+  }
+
+  #usedBytes(): Promise<number | undefined> {
+    const at = performance.now();
+    if (!this.#usage || at - this.#usage.at > USAGE_HOLDS) {
+      const bytes = navigator.storage.estimate().then(({ usage }) => usage, () => undefined);
+      this.#usage = { at, bytes };
+    }
+    return this.#usage.bytes;
   }
 
   /** What the browser itself says about the direct connection, from `RTCPeerConnection.getStats()`. */

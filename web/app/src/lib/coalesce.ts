@@ -1,8 +1,8 @@
 /**
- * Turns many requests to refresh into few refreshes: one at a time, at most one every `pause` milliseconds, and always
+ * Turns many requests to refresh into few refreshes: one at a time, at most one every `pause()` milliseconds, and always
  * one after the last request.
  */
-export function coalesce(refresh: () => Promise<void>, pause: number): () => void {
+export function coalesce(refresh: () => Promise<void>, pause: () => number): () => void {
   let running = false;
   let wanted = false;
 
@@ -11,7 +11,7 @@ export function coalesce(refresh: () => Promise<void>, pause: number): () => voi
     while (wanted) {
       wanted = false;
       await refresh();
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await new Promise((resolve) => setTimeout(resolve, pause()));
     }
     running = false;
   }

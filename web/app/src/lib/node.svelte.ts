@@ -1,12 +1,14 @@
 import { Node, type BlockSummary, type NodeEventMap, type OpenOptions, type PeerInfo, type Status } from 'tabchain';
 import { coalesce } from './coalesce';
-import type { Progress } from './progress';
+import { isBusy, type Progress } from './progress';
 import { LiveWallet } from './wallet.svelte';
 
 export type Warning = NodeEventMap['warning']['detail'];
 
 const STRIP = 14;
 const PAUSE = 250;
+/** While the node catches up, the processor is for the node: blocks that are passed in a moment need not all be seen. */
+const PAUSE_WHILE_BUSY = 1_000;
 
 /**
  * The page's one store of truth: an open node, and what its events say, as state that views read. It asks the node;
@@ -23,8 +25,8 @@ export class LiveNode {
   #warnings = $state.raw<Warning[]>([]);
   #activity = $state(0);
 
-  readonly #refreshBlocks = coalesce(() => this.#readBlocks(), PAUSE);
-  readonly refreshPeers = coalesce(() => this.#readPeers(), PAUSE);
+  readonly #refreshBlocks = coalesce(() => this.#readBlocks(), () => (this.busy ? PAUSE_WHILE_BUSY : PAUSE));
+  readonly refreshPeers = coalesce(() => this.#readPeers(), () => PAUSE);
   readonly #listening = new AbortController();
 
   private constructor(node: Node, status: Status) {
@@ -73,6 +75,11 @@ export class LiveNode {
   /** Grows whenever the chain or a transaction changed: what a view reads to be read again. */
   get activity(): number {
     return this.#activity;
+  }
+
+  /** Whether the node is at work that a person waits for: there is nothing to spare for what only looks nice. */
+  get busy(): boolean {
+    return isBusy(this.#progress);
   }
 
   get relayConnected(): boolean {

@@ -82,6 +82,11 @@ export function forgotten({ keepsFrom, past }: { keepsFrom: number; past?: unkno
   return `To save space, this tab keeps blocks in full from ${formatCount(keepsFrom)} on. It has checked the older ones and let them go; other tabs have them.`;
 }
 
+/** Whether the node fetches and checks in bulk, in the foreground or behind. */
+export function isBusy({ state, past }: Progress): boolean {
+  return state === 'headers' || state === 'snapshot' || state === 'blocks' || past !== undefined;
+}
+
 /** The part of the present stretch that is done, 0 to 1, where that can be told. */
 export function fraction({ state, height, bestHeight, snapshot, past }: Progress): number | undefined {
   if (state === 'snapshot' && snapshot) return part(snapshot.parts, snapshot.of);

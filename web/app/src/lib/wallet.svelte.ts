@@ -19,7 +19,7 @@ export class LiveWallet {
 
   constructor(node: Node) {
     this.#node = node;
-    this.refresh = coalesce(() => this.#read(), 250);
+    this.refresh = coalesce(() => this.#read(), () => 250);
   }
 
   get state(): WalletState {
