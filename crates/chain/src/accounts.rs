@@ -4,7 +4,7 @@
 //! height: so no snapshot, however much work stands behind it, makes money.
 
 use tabchain_consensus::ChainSpec;
-use tabchain_primitives::{Account, AccountKey, Header, MAX_BLOCK_TRANSACTIONS};
+use tabchain_primitives::{Account, AccountKey, Address, Header, MAX_BLOCK_TRANSACTIONS};
 
 use crate::{
     error::RestoreError,
@@ -22,7 +22,9 @@ pub(crate) fn restore(state: &mut State, first_byte: u8, bytes: &[u8]) -> Result
 
 /// Adds accounts whose keys begin with this byte, in the order of their keys.
 pub(crate) fn add(state: &mut State, first_byte: u8, rows: &[Row]) -> Result<(), RestoreError> {
-    let changes: Vec<Change> = rows.iter().map(change_from_nothing).collect();
+    let addresses: Vec<Address> = rows.iter().map(|Row(address, _)| *address).collect();
+    let keys = AccountKey::of_all(&addresses);
+    let changes: Vec<Change> = rows.iter().zip(keys).map(change_from_nothing).collect();
     let placed = changes.iter().all(|change| Prefix::byte(first_byte).contains(&change.key))
         && changes.is_sorted_by(|a, b| a.key < b.key);
     if !placed {
@@ -54,6 +56,6 @@ pub(crate) fn are_those_of(state: &State, spec: &ChainSpec, header: &Header) -> 
 /// No chain has more: so many in every block of every height.
 const MAX_TRANSACTIONS: u64 = MAX_BLOCK_TRANSACTIONS as u64 * u32::MAX as u64;
 
-fn change_from_nothing(Row(address, account): &Row) -> Change {
-    Change { key: AccountKey::of(address), address: *address, before: Account::EMPTY, after: *account }
+fn change_from_nothing((Row(address, account), key): (&Row, AccountKey)) -> Change {
+    Change { key, address: *address, before: Account::EMPTY, after: *account }
 }

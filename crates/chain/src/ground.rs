@@ -37,7 +37,7 @@ impl Ground {
     ) -> Result<Vec<Change>, ConnectError> {
         let header = &block.block().header;
         history_root_is_computed(header, self.history.root())?;
-        let changes = ledger::apply(&self.state, terms, &block.block().transactions)?;
+        let changes = ledger::apply(&self.state, terms, &block.block().transactions, block.senders())?;
         let root_is_right = |root| state_root_is_computed(header, root);
         self.write_if(&changes, Change::after, Change::before, root_is_right)?;
         self.history.push(&block.hash());
@@ -71,7 +71,7 @@ impl Ground {
 
 /// The accounts of a spec's genesis, as changes to nothing.
 pub(crate) fn genesis_changes(spec: &ChainSpec) -> Vec<Change> {
-    ledger::allocate(spec.allocations().iter().copied())
+    ledger::allocate(spec.allocations())
 }
 
 /// Rule B11: `state_root` is the root of the state after the block.

@@ -3,12 +3,10 @@
 //! Nothing here touches the state. The transactions run on an overlay over it, and what comes out is the list of
 //! accounts that changed; a block that breaks a rule leaves nothing to take back.
 
-use std::collections::BTreeMap;
-
 use tabchain_consensus::{
     ChainSpec, TransactionError, balance_covers_total, nonce_is_next, reward, transaction_is_not_expired,
 };
-use tabchain_primitives::{Account, AccountKey, Address, Amount, Height, Transaction};
+use tabchain_primitives::{Account, AccountKey, Address, Amount, Height, Output, Transaction};
 
 use crate::{
     error::ConnectError,
@@ -38,33 +36,36 @@ impl Terms {
     }
 }
 
-/// The accounts that change when these transactions are applied in order, sorted by key.
-pub(crate) fn apply<'a>(
+/// The accounts that change when these transactions, by these senders, are applied in order, sorted by key.
+pub(crate) fn apply(
     state: &State,
     terms: &Terms,
-    transactions: impl IntoIterator<Item = &'a Transaction>,
+    transactions: &[Transaction],
+    senders: &[Address],
 ) -> Result<Vec<Change>, ConnectError> {
-    let mut ledger = Ledger::over(state);
+    let paid = transactions.iter().flat_map(|transaction| transaction.action().outputs()).map(Output::to);
+    let matured = terms.matured.iter().map(|(address, _)| address);
+    let mut ledger = Ledger::over(state, senders.iter().chain(paid).chain(matured).chain([&terms.miner]));
     if let Some((address, reward)) = terms.matured {
-        ledger.credit(address, reward);
+        ledger.credit(&address, reward);
     }
     let mut fees = Amount::ZERO;
-    for (index, transaction) in transactions.into_iter().enumerate() {
+    for (index, (transaction, sender)) in transactions.iter().zip(senders).enumerate() {
         transaction_is_not_expired(transaction, terms.height)
-            .and_then(|()| ledger.run(transaction))
+            .and_then(|()| ledger.run(transaction, sender))
             .map_err(|error| ConnectError::Transaction { index, error })?;
         fees = fees.checked_add(transaction.fee()).expect(WITHIN_SUPPLY);
     }
-    ledger.credit(terms.miner, fees);
+    ledger.credit(&terms.miner, fees);
     Ok(ledger.into_changes())
 }
 
 /// The accounts of the genesis, sorted by key.
-pub(crate) fn allocate(allocations: impl IntoIterator<Item = (Address, Amount)>) -> Vec<Change> {
+pub(crate) fn allocate(allocations: &[(Address, Amount)]) -> Vec<Change> {
     let nothing = State::new();
-    let mut ledger = Ledger::over(&nothing);
+    let mut ledger = Ledger::over(&nothing, allocations.iter().map(|(address, _)| address));
     for (address, amount) in allocations {
-        ledger.credit(address, amount);
+        ledger.credit(address, *amount);
     }
     ledger.into_changes()
 }
@@ -77,49 +78,48 @@ pub(crate) fn supply_at(spec: &ChainSpec, tip: Height) -> Amount {
     Amount::checked_sum(allocated.chain(rewards)).expect(WITHIN_SUPPLY)
 }
 
-/// The accounts that were looked at, over the state that has the rest.
-struct Ledger<'a> {
-    state: &'a State,
-    touched: BTreeMap<Address, Change>,
-}
+/// The accounts that a block may change, by address.
+struct Ledger(Vec<Change>);
 
-impl<'a> Ledger<'a> {
-    const fn over(state: &'a State) -> Self {
-        Self { state, touched: BTreeMap::new() }
+impl Ledger {
+    /// All accounts of these addresses, as they are.
+    fn over<'a>(state: &State, addresses: impl Iterator<Item = &'a Address>) -> Self {
+        let mut addresses: Vec<Address> = addresses.copied().collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        let keys = AccountKey::of_all(&addresses);
+        let accounts = addresses.into_iter().zip(keys).map(|(address, key)| {
+            let before = state.get(&key);
+            Change { key, address, before, after: before }
+        });
+        Self(accounts.collect())
     }
 
-    fn run(&mut self, transaction: &Transaction) -> Result<(), TransactionError> {
-        let sender = self.account(Address::of(transaction.sender()));
+    fn run(&mut self, transaction: &Transaction, from: &Address) -> Result<(), TransactionError> {
+        let sender = self.account(from);
         nonce_is_next(transaction, sender)?;
         balance_covers_total(transaction, sender)?;
         sender.nonce = sender.nonce.next().expect("there are never 2^64 transactions");
         sender.balance = sender.balance.checked_sub(transaction.total()).expect("rule T8 was checked");
         for output in transaction.action().outputs() {
-            self.credit(*output.to(), output.amount());
+            self.credit(output.to(), output.amount());
         }
         Ok(())
     }
 
-    fn credit(&mut self, to: Address, amount: Amount) {
-        if !amount.is_zero() {
-            let account = self.account(to);
-            account.balance = account.balance.checked_add(amount).expect(WITHIN_SUPPLY);
-        }
+    fn credit(&mut self, to: &Address, amount: Amount) {
+        let account = self.account(to);
+        account.balance = account.balance.checked_add(amount).expect(WITHIN_SUPPLY);
     }
 
-    fn account(&mut self, address: Address) -> &mut Account {
-        let state = self.state;
-        let change = self.touched.entry(address).or_insert_with(|| {
-            let key = AccountKey::of(&address);
-            let before = state.get(&key);
-            Change { key, address, before, after: before }
-        });
-        &mut change.after
+    fn account(&mut self, address: &Address) -> &mut Account {
+        let place = self.0.binary_search_by_key(address, |change| change.address);
+        &mut self.0[place.expect("every address of the block was listed")].after
     }
 
     fn into_changes(self) -> Vec<Change> {
-        let differs = |change: &Change| change.before != change.after;
-        let mut changes: Vec<Change> = self.touched.into_values().filter(differs).collect();
+        let mut changes = self.0;
+        changes.retain(|change| change.before != change.after);
         changes.sort_unstable_by_key(|change| change.key);
         changes
     }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use tabchain_primitives::{
-    Block, BlockHash, HEADER_BYTES, Header, MerkleRoot, Transaction, TxId, codec::write_varint, merkle,
+    Address, Block, BlockHash, HEADER_BYTES, Header, MerkleRoot, Transaction, TxId, codec::write_varint,
+    merkle,
 };
 
 use crate::{
     signatures::{SignatureChecks, Verdict},
     spec::ChainSpec,
-    transaction_rules::{Names, TransactionError, signature_check, transaction_is_not_expired},
+    transaction_rules::{Names, TransactionError, signature_checks, transaction_is_not_expired},
 };
 
 /// The bytes beside the transaction of a block that holds one: the header and the count.
@@ -78,6 +79,7 @@ pub struct CheckedBlock {
     block: Block,
     hash: BlockHash,
     ids: Vec<TxId>,
+    senders: Vec<Address>,
 }
 
 /// A [`CheckedBlock`] whose signatures are valid: it can be connected to a chain.
@@ -90,7 +92,7 @@ impl CheckedBlock {
     /// First that the body is the header's (B7, B8): only then does a broken rule speak against the header.
     pub fn check(spec: &ChainSpec, block: Block) -> Result<Self, BlockError> {
         tx_count_matches(&block)?;
-        let names: Vec<Names> = block.transactions.iter().map(Names::of).collect();
+        let names = Names::of_all(&block.transactions);
         tx_root_matches(&block.header, merkle_root(&names))?;
         block_fits_limit(spec, block_bytes(&names))?;
         let ids: Vec<TxId> = names.into_iter().map(|names| names.id).collect();
@@ -99,7 +101,8 @@ impl CheckedBlock {
             transaction_is_not_expired(transaction, block.header.height())
                 .map_err(|error| BlockError::Transaction { index, error })?;
         }
-        Ok(Self { hash: block.hash(), block, ids })
+        let senders = Address::of_all(block.transactions.iter().map(Transaction::sender));
+        Ok(Self { hash: block.hash(), block, ids, senders })
     }
 
     /// The block.
@@ -117,10 +120,14 @@ impl CheckedBlock {
         &self.ids
     }
 
+    /// The addresses of its transactions' senders, in order.
+    pub fn senders(&self) -> &[Address] {
+        &self.senders
+    }
+
     /// The signatures of its transactions, to be checked for the chain with this genesis.
     pub fn signatures(&self, genesis: &BlockHash) -> SignatureChecks {
-        let checks = self.block.transactions.iter().map(|transaction| signature_check(transaction, genesis));
-        SignatureChecks(checks.collect())
+        signature_checks(&self.block.transactions.iter().collect::<Vec<_>>(), genesis)
     }
 
     /// Those of its signatures that are not `known` to be valid, and the places of their transactions in the block.
@@ -131,9 +138,9 @@ impl CheckedBlock {
     ) -> (Vec<usize>, SignatureChecks) {
         let transactions = self.ids.iter().zip(&self.block.transactions).enumerate();
         let open = transactions.filter(|(_, (id, transaction))| !known(id, transaction));
-        let (places, checks) =
-            open.map(|(place, (_, transaction))| (place, signature_check(transaction, genesis))).unzip();
-        (places, SignatureChecks(checks))
+        let (places, open): (Vec<usize>, Vec<&Transaction>) =
+            open.map(|(place, (_, transaction))| (place, transaction)).unzip();
+        (places, signature_checks(&open, genesis))
     }
 
     /// Rule T5: takes the verdict on [`signatures`](Self::signatures).
@@ -166,6 +173,11 @@ impl VerifiedBlock {
     /// The ids of its transactions, in order.
     pub fn ids(&self) -> &[TxId] {
         self.0.ids()
+    }
+
+    /// The addresses of its transactions' senders, in order.
+    pub fn senders(&self) -> &[Address] {
+        self.0.senders()
     }
 }
 

@@ -4,8 +4,8 @@
 //! caller knows; they are here so that a block and the memory pool mean the same by them.
 
 use tabchain_primitives::{
-    Account, AccountNonce, Amount, BlockHash, Encode, Height, Signature, Transaction, TxId, WitnessHash,
-    tagged::Tag,
+    Account, AccountNonce, Amount, BlockHash, Decode, Encode, Height, Signature, SigningDigest, Transaction,
+    TxId, WitnessHash, tagged::Tag,
 };
 
 use crate::{
@@ -108,7 +108,7 @@ impl CheckedTransaction {
 
     /// Its signature, to be checked for the chain with this genesis.
     pub fn signatures(&self, genesis: &BlockHash) -> SignatureChecks {
-        SignatureChecks(vec![signature_check(&self.transaction, genesis)])
+        signature_checks(&[&self.transaction], genesis)
     }
 
     /// Rule T5: takes the verdict on [`signatures`](Self::signatures).
@@ -185,20 +185,35 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn of(transaction: &Transaction) -> Self {
-        let signed = transaction.to_bytes();
-        let unsigned = &signed[..signed.len() - Signature::ZERO.as_bytes().len()];
-        Self {
-            id: TxId::from_bytes(Tag::Tx.hash(&[unsigned])),
-            witness_hash: WitnessHash::from_bytes(Tag::Wtx.hash(&[&signed])),
-            bytes: signed.len(),
-        }
+        Self::of_all(std::slice::from_ref(transaction)).pop().expect("one for each transaction")
+    }
+
+    /// The names of each transaction, in order. In a tab several are hashed at once.
+    pub(crate) fn of_all(transactions: &[Transaction]) -> Vec<Self> {
+        let signed: Vec<Vec<u8>> = transactions.iter().map(Encode::to_bytes).collect();
+        let signed: Vec<&[u8]> = signed.iter().map(Vec::as_slice).collect();
+        let unsigned: Vec<&[u8]> =
+            signed.iter().map(|signed| &signed[..signed.len() - Signature::MIN_BYTES]).collect();
+        let ids = Tag::Tx.hash_all(&unsigned).into_iter().map(TxId::from_bytes);
+        let witness_hashes = Tag::Wtx.hash_all(&signed).into_iter().map(WitnessHash::from_bytes);
+        let names = ids.zip(witness_hashes).zip(&signed);
+        names.map(|((id, witness_hash), signed)| Self { id, witness_hash, bytes: signed.len() }).collect()
     }
 }
 
-pub(crate) fn signature_check(transaction: &Transaction, genesis: &BlockHash) -> SignatureCheck {
-    SignatureCheck {
+/// The signatures of these transactions, to be checked for the chain with this genesis.
+pub(crate) fn signature_checks(transactions: &[&Transaction], genesis: &BlockHash) -> SignatureChecks {
+    let message = |transaction: &&Transaction| {
+        let mut bytes = genesis.to_bytes();
+        transaction.unsigned().encode(&mut bytes);
+        bytes
+    };
+    let messages: Vec<Vec<u8>> = transactions.iter().map(message).collect();
+    let digests = Tag::Sign.hash_all(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let check = |(transaction, digest): (&&Transaction, [u8; 32])| SignatureCheck {
         key: *transaction.sender(),
-        digest: transaction.unsigned().signing_digest(genesis),
+        digest: SigningDigest::from_bytes(digest),
         signature: *transaction.signature(),
-    }
+    };
+    SignatureChecks(transactions.iter().zip(digests).map(check).collect())
 }

@@ -188,14 +188,14 @@ impl Node {
         let block = self.blocks.block(hash).expect("it was there just now");
         match self.chain.connect(block) {
             Ok(undo) => {
-                let block = block.clone();
                 let height = block.block().header.height();
+                let transactions = block.ids().len();
+                self.index.connect(block);
+                self.mempool.on_connect(block.block());
                 self.keep_undo(&undo, height);
                 self.blocks.insert_undo(undo);
-                self.index.connect(&block);
-                self.mempool.on_connect(block.block());
                 self.moved.adopt(*hash);
-                self.unwritten.step(block.ids().len(), self.is_catching_up());
+                self.unwritten.step(transactions, self.is_catching_up());
                 self.begin_snapshot();
             }
             Err(error) => {

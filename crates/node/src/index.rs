@@ -57,10 +57,13 @@ impl Index {
     /// A block joined the active chain.
     pub(crate) fn connect(&mut self, block: &VerifiedBlock) {
         let height = block.block().header.height();
-        for (position, (transaction, id)) in (0..).zip(block.block().transactions.iter().zip(block.ids())) {
+        let named = block.ids().iter().zip(block.senders());
+        for (position, (transaction, (id, sender))) in (0..).zip(block.block().transactions.iter().zip(named))
+        {
             let at = Cursor { height, position };
             self.transactions.push((beginning(id), at));
-            self.addresses.extend(rows::addresses_of(transaction).into_iter().map(|address| (address, at)));
+            let addresses = rows::addresses_between(*sender, transaction);
+            self.addresses.extend(addresses.into_iter().map(|address| (address, at)));
         }
     }
 

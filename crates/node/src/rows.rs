@@ -189,8 +189,13 @@ pub(crate) fn segments_below(beginning: [u8; 2], height: Height) -> Range<Vec<u8
 
 /// The addresses that a transaction concerns, each once: its sender and whom it pays.
 pub(crate) fn addresses_of(transaction: &Transaction) -> Vec<Address> {
+    addresses_between(Address::of(transaction.sender()), transaction)
+}
+
+/// The same for who knows the sender's address already.
+pub(crate) fn addresses_between(sender: Address, transaction: &Transaction) -> Vec<Address> {
     let paid = transaction.action().outputs().iter().map(|output| *output.to());
-    let mut addresses: Vec<_> = std::iter::once(Address::of(transaction.sender())).chain(paid).collect();
+    let mut addresses: Vec<_> = std::iter::once(sender).chain(paid).collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses

@@ -30,6 +30,21 @@ impl Account {
     pub fn leaf(&self, key: &AccountKey) -> [u8; 32] {
         Tag::State.hash(&[key.as_bytes(), &self.to_bytes()])
     }
+
+    /// The leaf of each account under its key, in order. In a tab several are hashed at once.
+    pub fn leaves(accounts: impl IntoIterator<Item = (AccountKey, Self)>) -> Vec<[u8; 32]> {
+        let message = |(key, account): (AccountKey, Self)| {
+            let mut bytes = Vec::with_capacity(AccountKey::MIN_BYTES + Self::MAX_BYTES);
+            key.encode(&mut bytes);
+            account.encode(&mut bytes);
+            bytes
+        };
+        let messages: Vec<Vec<u8>> = accounts.into_iter().map(message).collect();
+        Tag::State.hash_all(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    /// The most bytes an account has: two varints of 64 bits.
+    const MAX_BYTES: usize = 20;
 }
 
 impl Encode for Account {

@@ -52,9 +52,17 @@ impl Address {
 
     /// The address of a public key.
     pub fn of(key: &PublicKey) -> Self {
-        let hash = Tag::Address.hash(&[key.as_bytes()]);
-        let bytes = hash.first_chunk().expect("a hash is longer than an address");
-        Self::from_bytes(*bytes)
+        Self::beginning(&Tag::Address.hash(&[key.as_bytes()]))
+    }
+
+    /// The address of each public key, in order. In a tab several are hashed at once.
+    pub fn of_all<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Vec<Self> {
+        let keys: Vec<&[u8]> = keys.into_iter().map(AsRef::as_ref).collect();
+        Tag::Address.hash_all(&keys).iter().map(Self::beginning).collect()
+    }
+
+    fn beginning(hash: &[u8; 32]) -> Self {
+        Self::from_bytes(*hash.first_chunk().expect("a hash is longer than an address"))
     }
 
     /// The address as people write it on the chain with this prefix.

@@ -147,6 +147,12 @@ impl AccountKey {
     pub fn of(address: &Address) -> Self {
         Self(Tag::Account.hash(&[address.as_bytes()]))
     }
+
+    /// The key of each address, in order. In a tab several are hashed at once.
+    pub fn of_all(addresses: &[Address]) -> Vec<Self> {
+        let addresses: Vec<&[u8]> = addresses.iter().map(AsRef::as_ref).collect();
+        Tag::Account.hash_all(&addresses).into_iter().map(Self).collect()
+    }
 }
 
 impl From<AccountKey> for [u8; 32] {

@@ -23,6 +23,7 @@ mod hash;
 mod header;
 pub mod merkle;
 mod quantity;
+pub mod sha256;
 mod state;
 pub mod tagged;
 mod target;

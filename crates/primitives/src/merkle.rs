@@ -29,13 +29,24 @@ pub fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     Tag::Node.hash(&[left, right])
 }
 
+/// The hash of each pair of subtrees, left and right, in order. In a tab several are hashed at once.
+pub fn nodes(pairs: &[[[u8; 32]; 2]]) -> Vec<[u8; 32]> {
+    Tag::Node.hash_pairs(pairs)
+}
+
 /// The root over the items; [`EMPTY`] if there are none.
+///
+/// Row by row from the leaves up: what is left over at the end of a row moves up as it is, which is where RFC 6962 splits.
 pub fn root(items: impl IntoIterator<Item = [u8; 32]>) -> [u8; 32] {
-    let mut range = MountainRange::default();
-    for item in items {
-        range.push(&item);
+    let items: Vec<[u8; 32]> = items.into_iter().collect();
+    let mut row = Tag::Leaf.hash_all(&items.iter().map(<[u8; 32]>::as_slice).collect::<Vec<_>>());
+    while row.len() > 1 {
+        let (pairs, alone) = row.as_chunks();
+        let mut above = nodes(pairs);
+        above.extend_from_slice(alone);
+        row = above;
     }
-    range.root()
+    row.pop().unwrap_or(EMPTY)
 }
 
 /// The right edge of a growing tree: enough to append and to know the root, not enough to prove.

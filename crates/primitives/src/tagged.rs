@@ -1,12 +1,13 @@
 //! Tagged hashes (after BIP-340): the same bytes hashed as different things give different hashes.
 //!
 //! `tagged(tag, m) = sha256(sha256(tag) || sha256(tag) || m)`. The two tag hashes fill exactly one SHA-256 block, so
-//! the state after them is computed once per tag, and each hash begins there. All roots are made of such hashes, most
-//! of them of one or two blocks; so the blocks are laid out here, without the machinery of a general hasher.
+//! the state after them is computed once per tag, and each hash begins there.
 
 use std::sync::LazyLock;
 
-use sha2::{Digest, Sha256, block_api::compress256};
+use sha2::{Digest, Sha256};
+
+use crate::sha256::Begun;
 
 /// What is being hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,21 @@ impl Tag {
 
     /// The tagged hash of the parts, one after the other.
     pub fn hash(self, parts: &[&[u8]]) -> [u8; 32] {
-        Hasher::from(STARTED[self as usize]).hash(parts)
+        self.begun().hash(parts)
+    }
+
+    /// The tagged hash of each message, in order. In a tab several are hashed at once.
+    pub fn hash_all(self, messages: &[&[u8]]) -> Vec<[u8; 32]> {
+        self.begun().hash_all(messages)
+    }
+
+    /// The tagged hash of each pair of hashes, in order; quicker yet, as all have the same length.
+    pub fn hash_pairs(self, pairs: &[[[u8; 32]; 2]]) -> Vec<[u8; 32]> {
+        self.begun().hash_pairs(pairs)
+    }
+
+    fn begun(self) -> Begun {
+        BEGUN[self as usize]
     }
 }
 
@@ -70,86 +85,14 @@ impl Tag {
 ///
 /// The protocol's own are quicker through [`Tag::hash`].
 pub fn tagged_hash(tag: &str, parts: &[&[u8]]) -> [u8; 32] {
-    Hasher::from(state_after(tag)).hash(parts)
+    begin(tag).hash(parts)
 }
 
-/// SHA-256's state after the block that a tag fills.
-type State = [u32; 8];
+static BEGUN: LazyLock<[Begun; Tag::ALL.len()]> = LazyLock::new(|| Tag::ALL.map(|tag| begin(tag.name())));
 
-static STARTED: LazyLock<[State; Tag::ALL.len()]> =
-    LazyLock::new(|| Tag::ALL.map(|tag| state_after(tag.name())));
-
-/// SHA-256's state before anything (FIPS 180-4, 5.3.3).
-const INITIAL: State =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
-
-fn state_after(tag: &str) -> State {
+fn begin(tag: &str) -> Begun {
     let tag: [u8; 32] = Sha256::digest(tag).into();
-    let mut state = INITIAL;
-    compress256(&mut state, &[[tag; 2].as_flattened().try_into().expect("two hashes are a block")]);
-    state
-}
-
-const BLOCK: usize = 64;
-
-/// SHA-256 from the state after a tag.
-struct Hasher {
-    state: State,
-    block: [u8; BLOCK],
-    /// How many bytes of the block are written; always fewer than all.
-    filled: usize,
-    /// How many bytes were hashed, those of the tag included.
-    length: u64,
-}
-
-impl From<State> for Hasher {
-    fn from(state: State) -> Self {
-        Self { state, block: [0; BLOCK], filled: 0, length: BLOCK as u64 }
-    }
-}
-
-impl Hasher {
-    fn hash(mut self, parts: &[&[u8]]) -> [u8; 32] {
-        for part in parts {
-            self.write(part);
-        }
-        self.finish()
-    }
-
-    fn write(&mut self, mut part: &[u8]) {
-        self.length += part.len() as u64;
-        while !part.is_empty() {
-            let (head, tail) = part.split_at(part.len().min(BLOCK - self.filled));
-            self.block[self.filled..self.filled + head.len()].copy_from_slice(head);
-            self.filled += head.len();
-            part = tail;
-            if self.filled == BLOCK {
-                self.compress();
-            }
-        }
-    }
-
-    /// Pads with one bit, zeros, and the length in bits as the last eight bytes (FIPS 180-4, 5.1.1).
-    fn finish(mut self) -> [u8; 32] {
-        self.block[self.filled] = 0x80;
-        self.block[self.filled + 1..].fill(0);
-        if self.filled >= BLOCK - 8 {
-            self.compress();
-            self.block.fill(0);
-        }
-        self.block[BLOCK - 8..].copy_from_slice(&(self.length * 8).to_be_bytes());
-        self.compress();
-        let mut hash = [0; 32];
-        for (bytes, word) in hash.chunks_exact_mut(4).zip(self.state) {
-            bytes.copy_from_slice(&word.to_be_bytes());
-        }
-        hash
-    }
-
-    fn compress(&mut self) {
-        compress256(&mut self.state, std::slice::from_ref(&self.block));
-        self.filled = 0;
-    }
+    Begun::with([tag; 2].as_flattened().try_into().expect("two hashes are a block"))
 }
 
 #[cfg(test)]
@@ -174,6 +117,7 @@ mod tests {
                 assert_eq!(tag.hash(&[message]), expected, "{tag:?} of {length}");
                 assert_eq!(tag.hash(&[head, &[], tail]), expected, "{tag:?} of {length} in parts");
                 assert_eq!(tagged_hash(tag.name(), &[message]), expected);
+                assert_eq!(tag.hash_all(&[message; 3]), [expected; 3], "{tag:?} of {length}, three times");
             }
         }
     }

@@ -22,8 +22,8 @@ use crate::toolchain;
 use crate::workspace::{WASM, Workspace};
 
 /// The benches of `tabchain-bench`.
-const BENCHES: [&str; 6] =
-    ["signatures", "blocks", "headers", "template", "memory-accounts", "memory-headers"];
+const BENCHES: [&str; 7] =
+    ["signatures", "blocks", "catching-up", "headers", "template", "memory-accounts", "memory-headers"];
 
 /// How long one bench may take in the browser, in seconds.
 const TIMEOUT: &str = "600";

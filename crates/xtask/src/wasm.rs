@@ -1,9 +1,9 @@
 //! Builds the three wasm files of the npm package.
 //!
 //! The node (`tabchain_bg.wasm`, with `tabchain.js` and its types) is what a tab runs. The miner (`miner.wasm`) is tiny, plain
-//! C functions without bindings, so that a miner's worker starts in no time; it alone needs SIMD, so that a browser
-//! without it can still be a node. The checker (`checker.wasm`) is small in the same way, and does with signatures what the node
-//! would do with them, beside it.
+//! C functions without bindings, so that a miner's worker starts in no time. The checker (`checker.wasm`) is small in the same
+//! way, and does with signatures what the node would do with them, beside it. All need SIMD: hashes are taken four at a time. The
+//! package says so in words where a browser lacks it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,8 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     page::install(workspace)?;
     let out = workspace.package().join("wasm");
     fs::create_dir_all(&out).with_context(|| format!("making {}", out.display()))?;
-    small(workspace, &out, "miner", "-Ctarget-feature=+simd128")?;
-    small(workspace, &out, "checker", "")?;
+    small(workspace, &out, "miner")?;
+    small(workspace, &out, "checker")?;
     node(workspace, &out)
 }
 
@@ -73,9 +73,9 @@ fn node(workspace: &Workspace, out: &Path) -> Result<()> {
     )
 }
 
-/// Builds a small wasm, `tabchain-NAME`, with flags of its own.
-fn small(workspace: &Workspace, out: &Path, name: &str, flags: &str) -> Result<()> {
-    let compiled = step(&format!("wasm: {name}"), || compile_small(workspace, name, flags))?;
+/// Builds a small wasm, `tabchain-NAME`.
+fn small(workspace: &Workspace, out: &Path, name: &str) -> Result<()> {
+    let compiled = step(&format!("wasm: {name}"), || compile_small(workspace, name))?;
     let optimised = out.join(format!("{name}.wasm"));
     let recipe = format!("{SMALL_LEVEL} {FEATURES:?}");
     let (inputs, outputs) = ([compiled], [optimised]);
@@ -90,23 +90,28 @@ fn compile_node(workspace: &Workspace) -> Result<PathBuf> {
     run(workspace
         .compile("build")
         .args(["--profile", "wasm", "--target", WASM, "--package", "tabchain-browser"])
-        .env(FLAGS, workspace.remap()?))?;
+        .env(FLAGS, flags(workspace)?))?;
     Ok(workspace.target().join(WASM).join("wasm/tabchain_browser.wasm"))
 }
 
-/// Into a folder of its own: other flags for the same target would make cargo forget the node's build.
-fn compile_small(workspace: &Workspace, name: &str, flags: &str) -> Result<PathBuf> {
+/// Into a folder of its own: of another set of packages other features could be asked for.
+fn compile_small(workspace: &Workspace, name: &str) -> Result<PathBuf> {
     let target = workspace.target().join(name);
     run(workspace
         .cargo()
         .args(["build", "--quiet", "--lib", "--profile", "wasm", "--target", WASM])
         .args(["--package", &format!("tabchain-{name}")])
         .env("CARGO_TARGET_DIR", &target)
-        .env(FLAGS, format!("{flags} {}", workspace.remap()?)))?;
+        .env(FLAGS, flags(workspace)?))?;
     Ok(target.join(WASM).join(format!("wasm/tabchain_{name}.wasm")))
 }
 
 const FLAGS: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
+
+/// With SIMD, as `.cargo/config.toml` has it for every other build.
+fn flags(workspace: &Workspace) -> Result<String> {
+    Ok(format!("-Ctarget-feature=+simd128 {}", workspace.remap()?))
+}
 
 /// Generates the bindings of a wasm file under a name, into a folder of their own.
 pub(crate) fn bind(compiled: &Path, out: &Path, name: &str) -> Result<()> {

@@ -5,6 +5,7 @@
 //! best of them stands beside it, as other work on the machine makes a median mean little.
 
 mod blocks;
+mod catching_up;
 mod headers;
 mod memory;
 mod rows;
@@ -19,9 +20,10 @@ pub use rows::{Row, Rows};
 pub type Bench = fn(Scale) -> Rows;
 
 /// Every piece of work by its name.
-pub const BENCHES: [(&str, Bench); 6] = [
+pub const BENCHES: [(&str, Bench); 7] = [
     ("signatures", signatures::measure),
     ("blocks", blocks::measure),
+    ("catching-up", catching_up::measure),
     ("headers", headers::measure),
     ("template", template::measure),
     ("memory-accounts", memory::of_accounts),

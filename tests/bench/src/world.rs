@@ -8,9 +8,10 @@ use tabchain_chain::{
 };
 use tabchain_consensus::{ChainSpec, Parameters};
 use tabchain_primitives::{
-    AccountNonce, Action, Address, Block, Encode, HEADER_BYTES, Height, Output, Transaction, Transfer,
-    UnsignedTransaction,
+    AccountNonce, Action, Address, Block, Encode, HEADER_BYTES, Height, Output, PublicKey, Signature,
+    Transaction, Transfer, UnsignedTransaction, tagged::tagged_hash,
 };
+use tabchain_sync::Rng;
 
 /// What every account begins with, in base units.
 const BALANCE: u64 = 1_000_000;
@@ -74,6 +75,73 @@ pub fn full_blocks(chain: &mut Chain, keys: &[Key], accounts: usize) -> Vec<Bloc
         chain.disconnect(undo).expect("it is the tip's");
     }
     blocks
+}
+
+/// A chain on which so many accounts own something and pay each other, in blocks of every size.
+pub(crate) struct Mixed {
+    /// Up to the last gift, with the headers of all blocks.
+    pub(crate) chain: Chain,
+    /// The blocks that gave every account something.
+    pub(crate) gifts: Vec<Block>,
+    /// The blocks after that.
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// A [`Mixed`] chain of so many blocks above the gifts. Nobody signs: who measures takes the signatures for checked.
+pub(crate) fn mixed(accounts: usize, blocks: usize) -> Mixed {
+    let mut rng = Rng::new([7; 32]);
+    let mut nonces = vec![0; accounts];
+    let senders: Vec<PublicKey> = (0..accounts as u64)
+        .map(|n| PublicKey::from_bytes(tagged_hash("bench", &[&n.to_le_bytes()])))
+        .collect();
+    let addresses: Vec<Address> = senders.iter().map(Address::of).collect();
+    let mut chain = Chain::new(spec());
+    let spec = chain.spec().clone();
+    let mut nonce = 0..;
+    let gifts = addresses.chunks(40 * 256).map(|paid| {
+        let payments: Vec<_> =
+            paid.chunks(256).zip(&mut nonce).map(|(paid, at)| pay(&spec, paid, at)).collect();
+        testing::extend(&mut chain, miner(), &payments).0
+    });
+    let gifts = gifts.collect();
+    let mut send = |rng: &mut Rng| {
+        let from = rng.below(accounts);
+        let outputs = if rng.below(10) == 0 { 2 + rng.below(3) } else { 1 };
+        let to = |_| {
+            Output::new(addresses[rng.below(accounts)], units(1 + rng.below(100) as u64))
+                .expect("not nothing")
+        };
+        let transfer = Transfer::new((0..outputs).map(to).collect(), "").expect("a few outputs");
+        let nonce = AccountNonce::new(nonces[from]);
+        nonces[from] += 1;
+        let unsigned = UnsignedTransaction::new(
+            senders[from],
+            nonce,
+            Height::MAX,
+            units(200),
+            Action::Transfer(transfer),
+        );
+        unsigned.expect("far below the supply").with_signature(Signature::ZERO)
+    };
+    let (blocks, undos): (Vec<Block>, Vec<Undo>) = (0..blocks)
+        .map(|_| {
+            let transactions: Vec<_> = (0..block_size(&mut rng)).map(|_| send(&mut rng)).collect();
+            testing::extend(&mut chain, miner(), &transactions)
+        })
+        .unzip();
+    for undo in undos.iter().rev() {
+        chain.disconnect(undo).expect("it is the tip's");
+    }
+    Mixed { chain, gifts, blocks }
+}
+
+/// How many transactions a block holds: mostly few, sometimes none, seldom many; about eight in the mean.
+fn block_size(rng: &mut Rng) -> usize {
+    match rng.below(1_000) {
+        0..=20 => 40 + rng.below(160),
+        21..=120 => 0,
+        _ => 1 + rng.below(20).min(rng.below(20)),
+    }
 }
 
 /// Transfers with one output, one of each key.

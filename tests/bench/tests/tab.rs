@@ -25,6 +25,11 @@ fn blocks() {
 }
 
 #[wasm_bindgen_test]
+fn catching_up() {
+    print("catching-up");
+}
+
+#[wasm_bindgen_test]
 fn headers() {
     print("headers");
 }

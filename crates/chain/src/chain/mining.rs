@@ -17,7 +17,9 @@ impl Chain {
     ) -> Result<Header, ConnectError> {
         let tip = self.tip();
         let height = tip.height.next().ok_or(ConnectError::LastHeight)?;
-        let changes = ledger::apply(&self.ground.state, &self.terms(height, miner), transactions)?;
+        let senders = Address::of_all(transactions.iter().map(Transaction::sender));
+        let terms = self.terms(height, miner);
+        let changes = ledger::apply(&self.ground.state, &terms, transactions, &senders)?;
         Ok(Header::new(HeaderFields {
             version: HEADER_VERSION,
             height,

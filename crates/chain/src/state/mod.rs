@@ -3,7 +3,7 @@
 //!
 //! A subtree with one account is a leaf, wherever it stands, so a million accounts need about 1.44 million branches.
 //! A block's changes come as one sorted batch: each touched path is walked and hashed once, however many of the
-//! accounts below it changed. Writing a batch and writing it back restores the tree exactly, because its shape
+//! accounts below it changed, and row by row, so that many hashes are taken at once. Writing a batch and writing it back restores the tree exactly, because its shape
 //! depends on nothing but the accounts it holds.
 //!
 //! Bounds: about 165 bytes an account (104 for the leaf, 40 for a branch). Depth is at most 256, and grows with the
@@ -12,6 +12,7 @@
 mod chunk;
 mod preview;
 mod proof;
+mod write;
 
 pub use chunk::{Prefix, StateChunk};
 pub use proof::{AccountProof, ProofError};
@@ -19,6 +20,7 @@ pub use proof::{AccountProof, ProofError};
 pub(crate) use chunk::{Row, decode_rows};
 
 use chunk::encode_rows;
+use write::Stale;
 
 use tabchain_primitives::{Account, AccountKey, Address, Amount, StateRoot, merkle};
 
@@ -55,6 +57,8 @@ pub(crate) struct State {
     /// The sum of all balances. Rows of strangers may add up to more than any chain has.
     supply: u128,
     dirty: [bool; CHUNKS],
+    /// What a write leaves to be hashed; empty between two writes.
+    stale: Stale,
 }
 
 /// What a subtree is, in four bytes: nothing, a leaf or a branch.
@@ -91,23 +95,13 @@ impl State {
             leaves: Arena::new(),
             supply: 0,
             dirty: [false; CHUNKS],
+            stale: Stale::new(),
         }
     }
 
     /// The account under a key; an empty one if there is none.
     pub(crate) fn get(&self, key: &AccountKey) -> Account {
         self.find(key).map_or(Account::EMPTY, |leaf| leaf.account)
-    }
-
-    /// Sets every changed account to one of its two sides.
-    ///
-    /// The changes are sorted by key and no key comes twice.
-    pub(crate) fn write(&mut self, changes: &[Change], side: fn(&Change) -> Account) {
-        debug_assert!(changes.is_sorted_by(|a, b| a.key < b.key), "changes are sorted, each key once");
-        self.root = self.write_below(self.root, 0, changes, side);
-        for change in changes {
-            self.dirty[first_byte(&change.key)] = true;
-        }
     }
 
     pub(crate) fn root(&self) -> StateRoot {
@@ -190,54 +184,12 @@ impl State {
         }
     }
 
-    fn write_below(
-        &mut self,
-        link: Link,
-        depth: usize,
-        changes: &[Change],
-        side: fn(&Change) -> Account,
-    ) -> Link {
-        match changes {
-            [] => return link,
-            [change] if self.can_hold(link, &change.key) => return self.put(link, change, side(change)),
-            _ => {}
-        }
-        let (left, right) = self.split(link, depth);
-        let (lower, upper) = changes.split_at(changes.partition_point(|change| !change.key.bit(depth)));
-        let left = self.write_below(left, depth + 1, lower, side);
-        let right = self.write_below(right, depth + 1, upper, side);
-        self.join(link, left, right)
-    }
-
     /// Whether the account under this key is all that the subtree holds, or would hold.
     fn can_hold(&self, link: Link, key: &AccountKey) -> bool {
         match link.subtree() {
             Subtree::Empty => true,
             Subtree::Leaf(index) => self.leaves.get(index).key == *key,
             Subtree::Branch(_) => false,
-        }
-    }
-
-    /// Puts an account where nothing else is.
-    fn put(&mut self, link: Link, change: &Change, account: Account) -> Link {
-        let before = match link.subtree() {
-            Subtree::Leaf(index) => self.leaves.get(index).account,
-            Subtree::Empty | Subtree::Branch(_) => Account::EMPTY,
-        };
-        self.supply = self.supply - u128::from(before.balance.units()) + u128::from(account.balance.units());
-        let leaf =
-            || Leaf { hash: account.leaf(&change.key), key: change.key, address: change.address, account };
-        match (link.subtree(), account.is_empty()) {
-            (Subtree::Leaf(index), true) => {
-                self.leaves.remove(index);
-                Link::EMPTY
-            }
-            (_, true) => Link::EMPTY,
-            (Subtree::Leaf(index), false) => {
-                *self.leaves.get_mut(index) = leaf();
-                link
-            }
-            (_, false) => Link::leaf(self.leaves.insert(leaf())),
         }
     }
 
@@ -252,31 +204,6 @@ impl State {
                 (branch.left, branch.right)
             }
         }
-    }
-
-    /// The subtree of two halves, in the place of what was there before. A leaf without a neighbour moves up.
-    fn join(&mut self, before: Link, left: Link, right: Link) -> Link {
-        let alone = match (left.subtree(), right.subtree()) {
-            (Subtree::Empty, Subtree::Empty | Subtree::Leaf(_)) => Some(right),
-            (Subtree::Leaf(_), Subtree::Empty) => Some(left),
-            _ => None,
-        };
-        match (before.subtree(), alone) {
-            (Subtree::Branch(index), Some(alone)) => {
-                self.branches.remove(index);
-                alone
-            }
-            (_, Some(alone)) => alone,
-            (Subtree::Branch(index), None) => {
-                *self.branches.get_mut(index) = self.branch(left, right);
-                before
-            }
-            (_, None) => Link::branch(self.branches.insert(self.branch(left, right))),
-        }
-    }
-
-    fn branch(&self, left: Link, right: Link) -> Branch {
-        Branch { hash: merkle::node(&self.hash(left), &self.hash(right)), left, right }
     }
 }
 
