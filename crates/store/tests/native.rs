@@ -108,6 +108,30 @@ fn a_file_from_the_future_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_file_of_an_older_schema_keeps_its_rows_and_gets_the_columns_it_lacks() {
+    let folder = folder();
+    block_on(contract::fill(&open(&folder).unwrap(), 5));
+    set_schema(&folder, 2);
+    let database = Database::open(path(&folder)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let pages = TableDefinition::<&[u8], &[u8]>::new(Column::HeaderPages.name());
+    assert!(transaction.delete_table(pages).unwrap(), "schema 2 had no such column");
+    transaction.commit().unwrap();
+    drop(database);
+
+    let store = open(&folder).unwrap();
+    assert!(block_on(contract::is_filled(&store, 5)));
+    let mut page = Batch::default();
+    page.put(Column::HeaderPages, [1], vec![2]);
+    block_on(store.commit(page)).unwrap();
+    let read = block_on(store.load(Query::get(Column::HeaderPages, [1]))).unwrap();
+    assert_eq!(read.into_value(), Some(vec![2]));
+    drop(store);
+    set_schema(&folder, SCHEMA + 1);
+    assert!(open(&folder).is_err(), "and is of this schema from then on");
+}
+
+#[test]
 fn files_that_are_not_ours_are_refused() {
     let folder = folder();
     std::fs::write(path(&folder), b"dear diary").unwrap();

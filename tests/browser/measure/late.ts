@@ -28,7 +28,7 @@ export interface Workload {
 }
 
 interface NodeInPage extends EventTarget {
-  status(): Promise<{ height: number; tipHash: string; sync: string; past?: { joinedAt: number; checked: number } }>;
+  status(): Promise<{ height: number; tipHash: string; sync: string }>;
   workload(): Promise<Workload>;
 }
 
@@ -39,6 +39,12 @@ export interface Reached {
   /** The same until it stood at the tip. */
   tip: number;
   workload: Workload;
+}
+
+/** What a node tells of its way. */
+interface Sync {
+  state: string;
+  past?: { joinedAt: number; checked: number };
 }
 
 /** A node that took the balances at a deep block first, in milliseconds from the press of the button. */
@@ -62,18 +68,27 @@ export async function joinBySnapshot(tab: Tab, tip: string): Promise<Joined> {
     while (!('tabchain' in window)) await pause();
     const node = (window as unknown as { tabchain: NodeInPage }).tabchain;
     const since = (): number => performance.now() - begin;
-    let status = await node.status();
-    const until = async (reached: () => boolean): Promise<number> => {
-      while (!reached()) {
-        await pause();
-        status = await node.status();
-      }
-      return since();
-    };
-    const balances = await until(() => status.past !== undefined);
-    const joinedAt = status.past?.joinedAt ?? 0;
-    const usable = await until(() => status.tipHash === tip && status.sync === 'synced');
-    const complete = await until(() => status.past === undefined);
+    // It is told, not asked again and again: that would cost it time.
+    const reached = (what: (sync: Sync, hash: string) => boolean): Promise<number> =>
+      new Promise((resolve) => {
+        let [sync, hash]: [Sync | undefined, string] = [undefined, ''];
+        const look = (): void => {
+          if (sync && what(sync, hash)) resolve(since());
+        };
+        node.addEventListener('sync', (event) => {
+          sync = (event as CustomEvent<Sync>).detail;
+          look();
+        });
+        node.addEventListener('head', (event) => {
+          hash = (event as CustomEvent<{ hash: string }>).detail.hash;
+          look();
+        });
+      });
+    let joinedAt = 0;
+    const joined = reached(({ past }) => past !== undefined && (joinedAt = past.joinedAt) > 0);
+    const atTip = reached(({ state }, hash) => state === 'synced' && hash === tip);
+    const whole = reached(({ state, past }, hash) => state === 'synced' && hash === tip && !past);
+    const [balances, usable, complete] = await Promise.all([joined, atTip, whole]);
     return { balances, usable, complete, joinedAt };
   }, tip);
 }

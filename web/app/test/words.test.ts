@@ -4,6 +4,7 @@ import { TabchainError as Made } from '../fixture/errors';
 import { confirmationsAt, tierOf } from '../src/lib/confirmations';
 import { codeOf, explain } from '../src/lib/errors';
 import { describeCandidate } from '../src/lib/kinds';
+import { KEPT_BLOCKS, offersRoom, roomOffer } from '../src/lib/room';
 import { describe, forgotten, fraction, measure, SHORT_WAY, STEPS, verified, way } from '../src/lib/progress';
 
 group('confirmations', () => {
@@ -102,4 +103,29 @@ group('errors', () => {
 test('a candidate tells how two tabs met', () => {
   expect(describeCandidate('candidate:1 1 udp 1 192.0.2.7 9 typ host')).toBe('same machine or local network');
   expect(describeCandidate('srflx')).toBe('through a home router (NAT)');
+});
+
+group('room', () => {
+  const GIGABYTE = 1024 ** 3;
+  const plenty = { height: 50_000, keepsFrom: 0, storageBytes: GIGABYTE / 8, storageQuota: 2 * GIGABYTE };
+  const short = { ...plenty, storageBytes: 1.9 * GIGABYTE };
+
+  test('is offered when it is short or gone, and not before', () => {
+    expect(offersRoom(plenty, false)).toBe(false);
+    expect(offersRoom(short, false)).toBe(true);
+    expect(offersRoom({ ...plenty, storageQuota: GIGABYTE / 5 }, false)).toBe(true);
+    expect(offersRoom(plenty, true), 'the browser said no').toBe(true);
+  });
+
+  test('is not offered where there is nothing to let go, or the browser says nothing', () => {
+    expect(offersRoom({ ...short, keepsFrom: 39_920 }, true)).toBe(false);
+    expect(offersRoom({ ...short, height: KEPT_BLOCKS }, true)).toBe(false);
+    expect(offersRoom({ height: 50_000, keepsFrom: 0 }, false)).toBe(false);
+  });
+
+  test('says what goes and what stays', () => {
+    expect(roomOffer(short)).toMatch(/keeps .* of at most .* for this page\. .* keep the last 10.080 in full/);
+    expect(roomOffer(short)).toContain('your wallet and every block header stay');
+    expect(roomOffer({ height: 1, keepsFrom: 0 })).toContain('hardly any room');
+  });
 });

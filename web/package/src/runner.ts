@@ -44,7 +44,7 @@ export class Runner implements Service {
   readonly #caller: Caller;
   readonly #progress = new Progress();
   readonly #closing = new AbortController();
-  #usage: { at: number; bytes: Promise<number | undefined> } | undefined;
+  #usage: { at: number; said: Promise<StorageEstimate> } | undefined;
   #statusDue: ReturnType<typeof setTimeout> | undefined;
 
   static async start(options: RunnerOptions, listener: Listener): Promise<Runner> {
@@ -161,22 +161,23 @@ export class Runner implements Service {
   }
 
   async #addSurroundings(status: Omit<Status, 'role'>): Promise<void> {
-    const usage = await this.#usedBytes();
+    const { usage, quota } = await this.#estimate();
     Object.assign(status, {
       peerId: this.#swarm.peerId,
       relays: this.#relays.list,
       connections: this.#swarm.counts(),
     });
     if (usage !== undefined) status.storageBytes = usage;
+    if (quota !== undefined) status.storageQuota = quota;
   }
 
-  #usedBytes(): Promise<number | undefined> {
+  #estimate(): Promise<StorageEstimate> {
     const at = performance.now();
     if (!this.#usage || at - this.#usage.at > USAGE_HOLDS) {
-      const bytes = navigator.storage.estimate().then(({ usage }) => usage, () => undefined);
-      this.#usage = { at, bytes };
+      const said: Promise<StorageEstimate> = navigator.storage.estimate().catch(() => ({}));
+      this.#usage = { at, said };
     }
-    return this.#usage.bytes;
+    return this.#usage.said;
   }
 
   /** What the browser itself says about the direct connection, from `RTCPeerConnection.getStats()`. */

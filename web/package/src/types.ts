@@ -79,6 +79,8 @@ export interface Status {
   mining: MiningStatus;
   /** What this origin keeps in the browser, as far as the browser tells. */
   storageBytes?: number;
+  /** How much it may keep there at most, as far as the browser tells. */
+  storageQuota?: number;
 }
 
 export interface SnapshotProgress {

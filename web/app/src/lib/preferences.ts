@@ -2,6 +2,7 @@
 // blocked site data); then the page simply forgets.
 
 const JOINED = 'tabchain.joined';
+const PRUNED = 'tabchain.pruned';
 const THREADS = 'tabchain.threads';
 
 function read(key: string): string | null {
@@ -27,6 +28,13 @@ export const preferences = {
   },
   set joined(value: boolean) {
     write(JOINED, value ? 'yes' : null);
+  },
+  /** Old blocks are let go, because room was short. */
+  get pruned(): boolean {
+    return read(PRUNED) === 'yes';
+  },
+  set pruned(value: boolean) {
+    write(PRUNED, value ? 'yes' : null);
   },
   threads(available: number): number {
     const stored = Number(read(THREADS));

@@ -2,6 +2,7 @@ import type { Node } from 'tabchain';
 import { LiveNode } from './node.svelte';
 import { optionsFrom } from './options';
 import { preferences } from './preferences';
+import { KEPT_BLOCKS } from './room';
 
 declare global {
   interface Window {
@@ -34,7 +35,8 @@ class Session {
     this.#opening = new AbortController();
     const { signal } = this.#opening;
     try {
-      const live = await LiveNode.open({ ...this.options, signal }, (error) => this.#stopped(error));
+      const prune = preferences.pruned ? { prune: KEPT_BLOCKS } : {};
+      const live = await LiveNode.open({ ...prune, ...this.options, signal }, (error) => this.#stopped(error));
       if (signal.aborted) {
         await live.close();
         return;
@@ -54,6 +56,13 @@ class Session {
     delete window.tabchain;
     this.#opening.abort();
     if (phase.name === 'open') await phase.live.close();
+  }
+
+  /** Lets go of old blocks, from now on: the node is opened anew, and keeps the last ones in full. */
+  async makeRoom(): Promise<void> {
+    preferences.pruned = true;
+    await this.leave();
+    await this.join();
   }
 
   #stopped(error: unknown): void {
