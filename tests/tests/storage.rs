@@ -299,6 +299,26 @@ fn headers_of_a_damaged_or_lost_page_are_fetched_again() {
 }
 
 #[test]
+fn pages_that_no_header_belongs_in_are_thrown_away() {
+    let (mut sim, node) = miner(14, 400);
+    sim.stop_mining(node);
+    let tip = sim.status(node).tip;
+    sim.call(node, Command::Close).expect("everything is written");
+    let mut strays = Batch::default();
+    for key in [&[0xff; 4][..], &[0, 0xff, 0xff, 0xff], &[0, 1, 0, 0], &[0, 0, 0, 1], b"no page"] {
+        strays.put(Column::HeaderPages, key, vec![1; 300]);
+    }
+    sim.disk(node).commit(strays).expect("there is room");
+    reopen(&mut sim, node);
+    assert_eq!(sim.status(node).tip, tip);
+    sim.start_mining(node, address(0));
+    sim.run_for(20_000);
+    let keys: Vec<_> = sim.disk(node).rows(Column::HeaderPages).map(|(key, _)| key.clone()).collect();
+    assert_eq!(keys, [[0, 0, 0, 0]]);
+    assert!(sim.disk(node).rows(Column::Headers).count() >= 128, "what is near the tip has rows of its own");
+}
+
+#[test]
 fn a_store_from_before_there_were_pages_is_taken_over() {
     let (mut sim, node) = miner(12, 400);
     sim.stop_mining(node);

@@ -40,6 +40,8 @@ pub(crate) struct Opening {
     /// Those that lie one to a row.
     headers: Vec<(BlockHash, HeaderRow)>,
     pages: Vec<HeaderPage>,
+    /// Keys among the pages that are no page's.
+    strays: Vec<Vec<u8>>,
     meta: BTreeMap<Vec<u8>, Vec<u8>>,
     chunks: Vec<(Vec<u8>, Vec<u8>)>,
     replayed: Vec<(Vec<u8>, Vec<u8>)>,
@@ -169,6 +171,9 @@ impl Node {
     /// Takes back which header lies in which page. What is of no use there goes when the page is written next.
     fn restore_pages(&mut self, opening: &Opening) {
         self.header_pages = HeaderPages::default();
+        for key in &opening.strays {
+            self.disk.delete(Column::HeaderPages, key.as_slice());
+        }
         for HeaderPage { number, headers, whole } in &opening.pages {
             let held = headers.iter().map(|(hash, _)| *hash).filter(|hash| self.chain.contains(hash));
             let held: Vec<_> = held.collect();
@@ -240,7 +245,10 @@ impl Opening {
         for (key, value) in rows.0 {
             let page = HeaderPage::read(&key, &value);
             self.damaged |= page.as_ref().is_none_or(|page| !page.whole);
-            self.pages.extend(page);
+            match page {
+                Some(page) => self.pages.push(page),
+                None => self.strays.push(key),
+            }
         }
         next
     }

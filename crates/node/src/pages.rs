@@ -40,10 +40,12 @@ struct Changed {
 impl HeaderPages {
     /// Takes back a page of the last run: what it holds, and whether it held more that is of no use.
     pub(crate) fn restore(&mut self, page: u32, held: Vec<BlockHash>, torn: bool) {
-        self.begun = self.begun.max(page.saturating_add(1));
-        self.pages.insert(page, held);
         if torn {
             self.torn.insert(page);
+        }
+        if !held.is_empty() {
+            self.begun = self.begun.max(page.saturating_add(1));
+            self.pages.insert(page, held);
         }
     }
 
@@ -120,7 +122,7 @@ impl Node {
         let chain = &self.chain;
         self.header_pages.pages.entry(page).or_default().retain(|hash| chain.contains(hash));
         let first = page * rows::PAGE_HEIGHTS;
-        for height in (first..first + rows::PAGE_HEIGHTS).map(Height::new) {
+        for height in (first..=first + (rows::PAGE_HEIGHTS - 1)).map(Height::new) {
             if let Some(hash) = self.chain.best_hash_at(height)
                 && self.belongs_in_page(page, &hash, height)
             {

@@ -136,9 +136,12 @@ pub(crate) struct HeaderPage {
 }
 
 impl HeaderPage {
-    /// Reads a page. A header that is damaged or belongs elsewhere is left out.
+    /// Reads a page. A header that is damaged or belongs elsewhere is left out. A key is no page's if no height leads to it.
     pub(crate) fn read(key: &[u8], value: &[u8]) -> Option<Self> {
         let number = u32::from_be_bytes(key.try_into().ok()?);
+        if number > page_of(Height::MAX) {
+            return None;
+        }
         let mut whole = value.len().is_multiple_of(PAGED_BYTES);
         let mut headers = Vec::with_capacity(value.len() / PAGED_BYTES);
         for bytes in value.chunks_exact(PAGED_BYTES) {
@@ -311,6 +314,7 @@ mod tests {
         assert_eq!(read(0, &page[..page.len() - 1]), (rows[..2].to_vec(), false));
         assert_eq!(read(1, &page), (Vec::new(), false), "of other heights");
         assert_eq!(HeaderPage::read(b"no", &page), None);
+        assert_eq!(HeaderPage::read(&[0xff; 4], &page), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `cargo xtask bench sync`: a late tab takes a long chain from two tabs and from four, real page and real relay.
+//! `cargo xtask bench sync`: a late tab takes a long chain from two tabs and from four, and joins by snapshot; a tab that holds the
+//! chain is reloaded. Real page and real relay.
 //!
 //! The chain is mined once and kept in the build folder. What a serving tab has on its disk is made of it by the node of
 //! this build, whenever that changed.
