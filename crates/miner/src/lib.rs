@@ -2,8 +2,8 @@
 //!
 //! A header is 180 bytes, so three SHA-256 chunks cover it, and the nonce sits in the last one (`docs/protocol.md`,
 //! section 4). A [`Job`] hashes the first two chunks once (the *midstate*) and runs the rounds of the third chunk that
-//! come before the nonce once; [`Job::search`] then tries four nonces at a time, one in each lane of a 128-bit vector.
-//! On wasm32 the lanes are `v128` (built with `simd128`); elsewhere they are plain arrays.
+//! come before the nonce once; [`Job::search`] then tries four nonces at a time, one in each lane of a 128-bit vector
+//! (`tabchain_primitives::sha256`).
 //!
 //! Nothing here allocates, reads a clock or knows a network. A search is bounded by the count it is given.
 //!
@@ -18,8 +18,6 @@
 #![allow(clippy::inline_always, reason = "one loop is the whole crate: every step of it belongs inlined")]
 
 mod ffi;
-mod lanes;
 mod search;
-mod sha;
 
 pub use search::{Found, HEADER_BYTES, Job};

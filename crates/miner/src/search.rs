@@ -1,7 +1,7 @@
 //! A header being worked on, and the search for its nonce.
 
-use crate::lanes::{LANES, U32x4};
-use crate::sha::{self, State, Words};
+use tabchain_primitives::sha256::lanes::{LANES, U32x4};
+use tabchain_primitives::sha256::{self as sha, State, Words};
 
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 180;
