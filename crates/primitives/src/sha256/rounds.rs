@@ -25,20 +25,6 @@ const ROUND: [u32; 64] = [
     0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
 ];
 
-/// Sixteen rounds written out: only then do the compilers see which word of the window each one needs, and keep the state in
-/// registers.
-macro_rules! sixteen_times {
-    ($t:ident => $step:expr) => {
-        sixteen_times!(@ $t => $step; 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
-    };
-    (@ $t:ident => $step:expr; $($number:literal)*) => {
-        $({
-            const $t: usize = $number;
-            $step
-        })*
-    };
-}
-
 /// The same eight words in every lane.
 #[must_use]
 pub fn splat(words: [u32; 8]) -> State {
@@ -56,17 +42,15 @@ pub fn compress(chain: &State, words: Words) -> State {
 #[inline(always)]
 #[must_use]
 pub fn rounds<const FROM: usize>(mut state: State, mut words: Words) -> State {
-    sixteen_times!(T => if (FROM..16).contains(&T) {
-        state = round(state, words[T], ROUND[T]);
-    });
-    for constants in ROUND.as_chunks::<16>().0.iter().skip(1) {
-        sixteen_times!(T => {
-            words[T] = small_sigma1(words[(T + 14) % 16])
-                + words[(T + 9) % 16]
-                + small_sigma0(words[(T + 1) % 16])
-                + words[T];
-            state = round(state, words[T], constants[T]);
-        });
+    for t in FROM..16 {
+        state = round(state, words[t], ROUND[t]);
+    }
+    for t in 16..64 {
+        words[t % 16] = small_sigma1(words[(t - 2) % 16])
+            + words[(t - 7) % 16]
+            + small_sigma0(words[(t - 15) % 16])
+            + words[t % 16];
+        state = round(state, words[t % 16], ROUND[t]);
     }
     state
 }
@@ -76,8 +60,8 @@ pub fn rounds<const FROM: usize>(mut state: State, mut words: Words) -> State {
 #[must_use]
 pub(super) fn compress_scheduled(chain: &State, schedule: &[u32; 64]) -> State {
     let mut state = *chain;
-    for addends in schedule.as_chunks::<16>().0 {
-        sixteen_times!(T => state = round_with(state, U32x4::splat(addends[T])));
+    for constant in schedule {
+        state = round_with(state, U32x4::splat(*constant));
     }
     add(chain, &state)
 }
