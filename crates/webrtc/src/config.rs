@@ -64,7 +64,7 @@ impl Config {
             ice_servers: Arc::new(Vec::new),
             dial_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(10),
-            silence: Duration::from_secs(8),
+            silence: Duration::from_secs(5),
             receive_buffer: 4 << 20,
             max_negotiations: 32,
             max_streams: 1_020,
@@ -95,7 +95,8 @@ impl Config {
     }
 
     /// How long a connection may stay silent once the browser calls it disconnected, which Chromium does after about 5 s
-    /// without an answer. Browsers give up by themselves later, after about 15 s in all. Default: 8 s.
+    /// without an answer and Firefox after 5 to 12 s. Browsers give up by themselves later, Chromium after about 15 s in all.
+    /// Default: 5 s.
     #[must_use]
     pub fn with_silence(mut self, silence: Duration) -> Self {
         self.silence = silence;
