@@ -31,7 +31,8 @@ use crate::{
 /// What the behaviour reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A peer is connected directly. Its circuits, listed here, have done their work and may be closed.
+    /// A peer is connected directly. Its circuits, listed here, have done their work and may be closed. It is said again when
+    /// another direct connection was made and closed in favour of this one: there are the circuits of that attempt.
     Direct {
         /// The peer.
         peer: PeerId,
@@ -159,14 +160,8 @@ impl Behaviour {
             }));
         }
         *all = vec![kept];
-        if kept.id == new.id {
-            let circuits = self.circuits.get(&peer).cloned().unwrap_or_default();
-            self.actions.push_back(ToSwarm::GenerateEvent(Event::Direct {
-                peer,
-                connection: new.id,
-                circuits,
-            }));
-        }
+        let circuits = self.circuits.get(&peer).cloned().unwrap_or_default();
+        self.actions.push_back(ToSwarm::GenerateEvent(Event::Direct { peer, connection: kept.id, circuits }));
     }
 
     fn on_closed(&mut self, closed: &ConnectionClosed<'_>) {
