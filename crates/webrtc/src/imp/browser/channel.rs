@@ -14,13 +14,6 @@
 //! that opened it begins anew on another channel, unseen by the stream's owner. That is safe: the stream was refused before
 //! anybody there had read of it. Each stream begins anew once; the bytes kept for it are those sent before the first answer,
 //! up to [`MAX_EARLY`].
-//!
-//! # Many ends at once
-//!
-//! Chromium (156) asks the other side to forget all channels that are being closed in one packet, and when they are too
-//! many for one, some 580, the packet is never sent and no channel of that connection is ever closed again. So only so many
-//! streams of a connection end at a time: the last flag of the others, which makes the other side close as well, and their
-//! own close wait for a turn ([`Peer::take_turn`]).
 
 use std::{
     cell::{Cell, RefCell},
@@ -61,6 +54,8 @@ pub(super) struct Channel {
     peer: Weak<Peer>,
     /// Its place among the peer's channels.
     key: u64,
+    /// We opened it.
+    ours: bool,
     inner: RefCell<Inner>,
     /// It is to be closed, or is already.
     closing: Cell<bool>,
@@ -87,7 +82,7 @@ struct Inner {
     lingering: Option<oneshot::Sender<()>>,
 }
 
-/// Streams of a connection end in turns.
+/// Streams of a connection end in turns: see [`turns`](super::turns).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     NotYet,
@@ -114,6 +109,7 @@ impl Channel {
             raw: RefCell::new(raw),
             peer: Rc::downgrade(peer),
             key,
+            ours,
             inner: RefCell::new(Inner {
                 state: StreamState::new(),
                 decoder: Decoder::default(),
@@ -288,7 +284,7 @@ impl Channel {
         match self.turn.get() {
             Turn::Taken => true,
             Turn::Waiting => false,
-            Turn::NotYet if peer.take_turn(self) => {
+            Turn::NotYet if peer.turns(self.ours).take(self) => {
                 self.turn.set(Turn::Taken);
                 true
             }
@@ -436,7 +432,7 @@ impl Channel {
         if let Some(peer) = self.peer.upgrade() {
             peer.forget(self.key);
             if self.turn.get() == Turn::Taken {
-                peer.give_turn();
+                peer.turns(self.ours).give();
             }
         }
     }
@@ -454,7 +450,8 @@ impl Channel {
             return;
         }
         let state = self.inner.borrow().state;
-        if state.has_said_all() && !self.has_turn() {
+        let ends = state.is_done() || (state.has_said_all() && !self.ours);
+        if ends && !self.has_turn() {
             if flag.is_some() {
                 self.inner.borrow_mut().last_word = flag;
             }

@@ -5,6 +5,7 @@
 //! - `channel`: one data channel and the libp2p stream on it.
 //! - `negotiation`: from a signalling stream to a connected peer.
 //! - `connection`: the peer as a libp2p muxer.
+//! - `turns`: who of many streams ends now.
 //! - `report`: statistics.
 //!
 //! Everything lives on one thread, so state sits in cells. Two rules keep that safe: no cell is borrowed while a waker
@@ -18,6 +19,7 @@ mod peer;
 mod report;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use connection::{Connection, Stream};
 pub(crate) use negotiation::{accept, dial};

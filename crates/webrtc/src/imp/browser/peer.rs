@@ -6,7 +6,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{HashMap, HashSet, VecDeque},
     future::poll_fn,
-    rc::{Rc, Weak},
+    rc::Rc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -25,6 +25,7 @@ use super::{
     channel::Channel,
     js::{Listener, create_data_channel, get, refused},
     report,
+    turns::Turns,
 };
 use crate::{Config, ConnectionError, Error, IceServer, Stage, metrics::Counters};
 
@@ -36,10 +37,6 @@ const MAX_CANDIDATES: usize = 64;
 
 /// Inbound streams that nobody has accepted yet. A peer may open a thousand in one go, and they come before the swarm is polled.
 const MAX_UNACCEPTED: usize = 1_024;
-
-/// Streams of a connection that end at the same time. The other side may have as many, and what both close has to fit a packet:
-/// see [`channel`](super::channel).
-const MAX_ENDING: usize = 256;
 
 /// How long a page that comes back to a network waits for a sign of the other side. Browsers check every 2.5 s at least.
 const CHECK: Duration = Duration::from_secs(5);
@@ -64,9 +61,8 @@ pub(super) struct Peer {
     taken_over: RefCell<HashSet<u16>>,
     next_key: Cell<u64>,
     outbound: Cell<usize>,
-    /// How many streams are ending, and those that wait for their turn.
-    ending: Cell<usize>,
-    turns: RefCell<VecDeque<Weak<Channel>>>,
+    turns_of_ours: Turns,
+    turns_of_theirs: Turns,
     received_bytes: Cell<usize>,
     ended: Cell<Option<ConnectionError>>,
     /// How often the browser has called the connection disconnected.
@@ -108,8 +104,8 @@ impl Peer {
             taken_over: RefCell::default(),
             next_key: Cell::new(0),
             outbound: Cell::new(0),
-            ending: Cell::new(0),
-            turns: RefCell::default(),
+            turns_of_ours: Turns::default(),
+            turns_of_theirs: Turns::default(),
             received_bytes: Cell::new(0),
             ended: Cell::new(None),
             silences: Cell::new(0),
@@ -275,26 +271,9 @@ impl Peer {
         self.wake();
     }
 
-    /// Lets a stream end now, or puts it into the queue.
-    pub(super) fn take_turn(&self, channel: &Rc<Channel>) -> bool {
-        if self.ending.get() < MAX_ENDING {
-            self.ending.set(self.ending.get() + 1);
-            return true;
-        }
-        self.turns.borrow_mut().push_back(Rc::downgrade(channel));
-        false
-    }
-
-    /// A stream has ended: it is the next one's turn.
-    pub(super) fn give_turn(&self) {
-        loop {
-            let Some(next) = self.turns.borrow_mut().pop_front() else {
-                return self.ending.set(self.ending.get() - 1);
-            };
-            if next.upgrade().is_some_and(|channel| channel.end_now()) {
-                return;
-            }
-        }
+    /// The turns in which streams end, of those that we opened or of the others.
+    pub(super) fn turns(&self, ours: bool) -> &Turns {
+        if ours { &self.turns_of_ours } else { &self.turns_of_theirs }
     }
 
     /// The next channel with this number won't live.
