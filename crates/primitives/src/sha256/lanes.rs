@@ -19,7 +19,7 @@ impl U32x4 {
     }
 }
 
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[cfg(target_feature = "simd128")]
 mod imp {
     use core::arch::wasm32::{
         i8x16_shuffle, i32x4_add, i32x4_shuffle, u32x4, u32x4_extract_lane, u32x4_shl, u32x4_shr,
@@ -149,7 +149,7 @@ mod imp {
     }
 }
 
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+#[cfg(not(target_feature = "simd128"))]
 mod imp {
     use super::{Add, BitAnd, BitXor, LANES, Not, from_fn};
 

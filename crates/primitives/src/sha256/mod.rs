@@ -2,7 +2,7 @@
 //!
 //! All roots are made of hashes of one or two blocks, so the blocks are laid out here, without the machinery of a general
 //! hasher. One message at a time is left to the `sha2` crate. Many are hashed four at a time, one in each lane of a 128-bit
-//! vector, where that is faster: on wasm32 built with `simd128`, 2.5 times as fast. Elsewhere processors have
+//! vector, where that is faster: on wasm32 built with `simd128`, about twice as fast. Elsewhere processors have
 //! instructions for SHA-256 itself, and many messages are hashed one after the other.
 
 #![allow(clippy::inline_always, reason = "rounds are faster than calls: every step of them belongs inlined")]
@@ -22,7 +22,7 @@ pub(crate) const BLOCK: usize = 64;
 const LENGTH: usize = 8;
 
 /// Whether many messages are hashed four at a time.
-const IN_LANES: bool = cfg!(all(target_arch = "wasm32", target_feature = "simd128"));
+const IN_LANES: bool = cfg!(target_feature = "simd128");
 
 /// SHA-256 after one block.
 #[derive(Clone, Copy, Debug)]
