@@ -1,6 +1,6 @@
 //! Answering our own side: the explorer's questions, from memory where that is enough and from the store where not.
 //!
-//! Bounds: an answer has at most [`MAX_LIST`](crate::MAX_LIST) rows; questions come from our own side only.
+//! Bounds: an answer has at most [`MAX_LIST`] rows; questions come from our own side only.
 
 use std::collections::{BTreeMap, BTreeSet};
 

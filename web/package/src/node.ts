@@ -139,6 +139,9 @@ export class Node extends EventTarget implements AsyncDisposable {
   /**
    * Resolves when the node stands at the tip of the best chain that its peers know, and is of use. It may then still be
    * checking the blocks below where it joined: see `past` of `status()`.
+   *
+   * A node that is alone agrees with nobody, so as long as it has no peer this waits, even while it mines. Whoever wants to
+   * wait no longer than so long passes a signal, such as `AbortSignal.timeout(60_000)`.
    */
   async waitForConsensus({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     await this.#until(['sync', 'status'], signal, async () => (await this.status()).sync === 'synced' || undefined);

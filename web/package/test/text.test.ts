@@ -1,6 +1,7 @@
 // Amounts, addresses and payment links: the same vectors as the Rust side (tests/vectors).
 import { describe, expect, it } from 'vitest';
 import vectors from '../../../tests/vectors/codec.json' with { type: 'json' };
+import payments from '../../../tests/vectors/payments.json' with { type: 'json' };
 import { isAddress } from '../src/address.js';
 import { checkAmount, formatAmount, parseAmount } from '../src/amount.js';
 import { TabchainError, type ErrorCode } from '../src/error.js';
@@ -83,8 +84,35 @@ describe('addresses', () => {
   });
 });
 
+/** How each error of the Rust side is called here. */
+const PAYMENT_ERRORS: Record<string, ErrorCode> = {
+  'Address(Checksum)': 'invalid-address',
+  'Amount(Form)': 'invalid-amount',
+  ZeroAmount: 'invalid-amount',
+  'Repeated("amount")': 'invalid-argument',
+  MemoLength: 'invalid-argument',
+  MemoText: 'invalid-argument',
+  Scheme: 'invalid-argument',
+  UnknownRequirement: 'invalid-argument',
+};
+
 describe('payment links', () => {
   const address = 'dtab13gyrjmf92drg25jrz48qvv3a84ujy97zrmxsj6';
+
+  it.each(payments.good)('$text is read, and written as $written', ({ text, written, address, amount, memo }) => {
+    const payment = parsePaymentUri(text);
+    expect(payment).toEqual({
+      address,
+      ...(amount === null ? {} : { amount: parseAmount(amount) }),
+      ...(memo === null ? {} : { memo }),
+    });
+    expect(paymentUri(payment)).toBe(written);
+  });
+
+  it.each(payments.bad)('"$text" is refused: $error', ({ text, error }) => {
+    expect(PAYMENT_ERRORS).toHaveProperty([error]);
+    expect(codeOf(() => parsePaymentUri(text))).toBe(PAYMENT_ERRORS[error]);
+  });
 
   it('come back as they went', () => {
     const uri = paymentUri({ address, amount: 1_500_000n, memo: 'two teas & a bun ☕' });
