@@ -318,6 +318,8 @@ fn later(spec: &ChainSpec, seconds: u64) -> Timestamp {
 /// How many headers each of the eight liars has, and how many blocks it takes to have more work: with optimised code the
 /// million, otherwise what a quick test allows.
 const LIES: usize = if cfg!(debug_assertions) { 6_000 } else { 1_000_000 };
+/// How deep a fork with bodies is.
+const FORK: u32 = if cfg!(debug_assertions) { 2_200 } else { 20_000 };
 const BLOCKS: usize = if cfg!(debug_assertions) { 500 } else { 900 };
 
 #[test]
@@ -482,6 +484,44 @@ fn a_peer_that_shows_a_chain_and_falls_silent_is_passed_over() {
 }
 
 #[test]
+fn peers_that_leave_halfway_do_not_make_a_newcomer_begin_again() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 100_000));
+    let chain = Arc::new(room.mined(9_000, 1_000).0);
+    for n in 1..=3 {
+        room.greet(n, claim(&chain), honest(&chain));
+        while room.told(n).1 < 2_000 {
+            room.run_for(ANSWER_MS);
+        }
+        room.tellers.remove(&peer(n));
+        room.give(Input::PeerDown(peer(n)));
+    }
+    room.greet(4, claim(&chain), honest(&chain));
+    room.run_for(2_000);
+    assert_eq!(room.best_height(), 9_000);
+    let told: Vec<_> = (1..=4).map(|n| room.told(n).1).collect();
+    assert_eq!(told, [2_000, 2_000, 2_000, 3_000 + 9_000], "each went on, and the last also gave it all");
+}
+
+#[test]
+fn what_is_left_of_a_liar_s_chain_costs_an_honest_peer_one_answer() {
+    let spec = trivial();
+    let mut room = Room::new(&spec, later(&spec, 100_000));
+    let chain = Arc::new(room.mined(5_000, 900).0);
+    let forged = Arc::new(Forge::new(&spec, 2, 1_000).take(6_000));
+    let boast = TipClaim { work: Work::new(U256::MAX), ..claim(&forged) };
+    room.greet(7, boast, honest(&forged));
+    room.run_for(2 * ANSWER_MS);
+    room.tellers.remove(&peer(7));
+    room.give(Input::PeerDown(peer(7)));
+    room.greet(1, claim(&chain), honest(&chain));
+    room.run_for(2_000);
+    assert_eq!(room.best_height(), 5_000);
+    assert_eq!(room.told(1).1, 2_000 + 2 * 5_000);
+    assert!(room.dismissed.is_empty());
+}
+
+#[test]
 fn a_header_that_breaks_a_rule_deep_inside_costs_the_sender_its_place() {
     let spec = trivial();
     let mut room = Room::new(&spec, later(&spec, 100_000));
@@ -537,7 +577,7 @@ fn a_newcomer_that_followed_a_forged_chain_comes_over_to_the_honest_one() {
     sim.set_hash_rate(miner, 1.3 * rate);
     sim.start_mining(forger, address(0));
     sim.start_mining(miner, address(1));
-    assert!(sim.run_until(4_000_000, |sim| height(sim, forger) >= 2_200));
+    assert!(sim.run_until(40_000_000, |sim| height(sim, forger) >= FORK));
     sim.stop_mining(forger);
     sim.stop_mining(miner);
     let newcomer = sim.add_node();

@@ -79,7 +79,7 @@ impl Holdings {
             relayed: (MAX_RELAYED_BYTES + RESPONSE_BUDGET) * DECODED,
             blocks: (MAX_VERIFYING * block + MAX_OPEN * (RESPONSE_BUDGET + block)) * DECODED,
             pool: tabchain_mempool::Limits::default().bytes * INDEXED,
-            headers: MAX_WEIGHED * Weighing::max_bytes() + Heaviest::max_bytes(),
+            headers: (MAX_WEIGHED + 1) * Weighing::max_bytes() + Heaviest::max_bytes(),
         }
     }
 

@@ -6,11 +6,13 @@
 //! same; when it takes long, others run beside it, and when there is no place left for one that waits, the slowest gives up
 //! its place. So peers that drip delay the honest ones, and never keep them out.
 //!
+//! What was weighed by a peer that left, or was too slow, is not lost: the next one goes on from there, if its chain is the same.
+//!
 //! A claim that an answer did not bear out is not believed again until it changes, and its peer waits ever longer; a
 //! peer that did not answer, or whose answer was from the future, is asked again later.
 //!
-//! Bounds: one open question a peer; [`MAX_ASKED`] short questions and [`MAX_WEIGHED`] chains being weighed in all; one note for each
-//! connected peer.
+//! Bounds: one open question a peer; [`MAX_ASKED`] short questions and [`MAX_WEIGHED`] chains being weighed in all, and one more that
+//! was left; one note for each connected peer.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -40,6 +42,8 @@ const WEIGHED_FOR_NOTHING: u32 = 4;
 #[derive(Debug)]
 pub struct HeaderSync<W> {
     lanes: BTreeMap<PeerId, Lane<W>>,
+    /// The longest of the chains whose peers left before they were weighed, and how many answers it is.
+    left: Option<(W, u64)>,
 }
 
 #[derive(Debug)]
@@ -66,6 +70,8 @@ struct Weighed<W> {
     so_far: Option<W>,
     since: Timestamp,
     answers: u64,
+    /// It was begun with another peer, whose chain may have been another.
+    inherited: bool,
     /// It lost its place while a question was open: the answer is of no use.
     gives_up: bool,
 }
@@ -109,7 +115,7 @@ impl Bar {
 
 impl<W> Default for HeaderSync<W> {
     fn default() -> Self {
-        Self { lanes: BTreeMap::new() }
+        Self { lanes: BTreeMap::new(), left: None }
     }
 }
 
@@ -126,7 +132,8 @@ impl<W> HeaderSync<W> {
 
     /// A peer left.
     pub fn left(&mut self, peer: &PeerId) {
-        self.lanes.remove(peer);
+        let weighed = self.lanes.remove(peer).and_then(|lane| lane.weighed);
+        self.leave(weighed);
     }
 
     /// Which block a peer claims to have reached, and its height.
@@ -146,7 +153,8 @@ impl<W> HeaderSync<W> {
 
     /// What was weighed so far of each chain.
     pub fn so_far(&self) -> impl Iterator<Item = &W> {
-        self.runs().filter_map(|(_, weighed)| weighed.so_far.as_ref())
+        let left = self.left.iter().map(|(weighed, _)| weighed);
+        self.runs().filter_map(|(_, weighed)| weighed.so_far.as_ref()).chain(left)
     }
 
     /// How many chains are being weighed.
@@ -180,9 +188,19 @@ impl<W> HeaderSync<W> {
             lane.weighed = None;
         }
         let peer = self.under_way(now).or_else(|| self.beginner(now, bar, &knows))?;
+        let far = self.is_far(&peer, bar);
         let lane = self.lanes.get_mut(&peer)?;
         lane.asked = true;
         lane.asked_for = lane.hash;
+        if far && lane.weighed.is_none() {
+            lane.weighed = self.left.take().map(|(so_far, answers)| Weighed {
+                so_far: Some(so_far),
+                since: now,
+                answers,
+                inherited: true,
+                gives_up: false,
+            });
+        }
         Some((peer, lane.weighed.as_ref().and_then(|weighed| weighed.so_far.as_ref())))
     }
 
@@ -234,11 +252,13 @@ impl<W> HeaderSync<W> {
             Some(weighed) => {
                 weighed.so_far = Some(so_far);
                 weighed.answers += 1;
+                weighed.inherited = false;
             }
             None if full => lane.wait_until = now.saturating_add(PATIENCE_MS),
             None => {
                 let so_far = Some(so_far);
-                lane.weighed = Some(Weighed { so_far, since: now, answers: 1, gives_up: false });
+                lane.weighed =
+                    Some(Weighed { so_far, since: now, answers: 1, inherited: false, gives_up: false });
             }
         }
     }
@@ -268,10 +288,12 @@ impl<W> HeaderSync<W> {
         weighed
     }
 
-    /// The peer's chain changed while it was weighed, or can't be weighed any more: it begins anew later.
+    /// The peer's chain changed while it was weighed, or can't be weighed any more: it begins anew later. At once, if what was
+    /// weighed before was another's chain.
     pub fn begin_anew(&mut self, peer: &PeerId, now: Timestamp) {
-        if let Some(lane) = self.lanes.get_mut(peer) {
-            lane.weighed = None;
+        if let Some(lane) = self.lanes.get_mut(peer)
+            && !lane.weighed.take().is_some_and(|weighed| weighed.inherited)
+        {
             lane.doubt(WEIGHED_FOR_NOTHING, now);
         }
     }
@@ -310,7 +332,7 @@ impl<W> HeaderSync<W> {
         let short = self.lanes.values().filter(|lane| lane.asked && lane.weighed.is_none()).count();
         let candidates = self.lanes.iter().filter(|(_, lane)| promising(lane));
         let (peer, lane) = candidates.max_by_key(|(_, lane)| (Reverse(lane.doubts), lane.work))?;
-        let (peer, far) = (*peer, lane.height.value().saturating_sub(bar.best.value()) > FAR);
+        let (peer, far) = (*peer, lane.is_far(bar));
         if !far {
             return (short < MAX_ASKED).then_some(peer);
         }
@@ -338,10 +360,21 @@ impl<W> HeaderSync<W> {
     fn give_up(&mut self, peer: &PeerId, now: Timestamp) {
         let Some(lane) = self.lanes.get_mut(peer) else { return };
         lane.doubt(WEIGHED_FOR_NOTHING, now);
-        match &mut lane.weighed {
-            Some(weighed) if lane.asked => (weighed.so_far, weighed.gives_up) = (None, true),
-            _ => lane.weighed = None,
+        let nothing = Weighed { so_far: None, since: now, answers: 0, inherited: false, gives_up: true };
+        let weighed = std::mem::replace(&mut lane.weighed, lane.asked.then_some(nothing));
+        self.leave(weighed);
+    }
+
+    /// A chain is not weighed with its peer any more. The longest of them waits for another that has it.
+    fn leave(&mut self, weighed: Option<Weighed<W>>) {
+        let Some(Weighed { so_far: Some(so_far), answers, .. }) = weighed else { return };
+        if self.left.as_ref().is_none_or(|(_, most)| *most < answers) {
+            self.left = Some((so_far, answers));
         }
+    }
+
+    fn is_far(&self, peer: &PeerId, bar: &Bar) -> bool {
+        self.lanes.get(peer).is_some_and(|lane| lane.is_far(bar))
     }
 
     /// The chains that are being weighed.
@@ -375,6 +408,11 @@ impl<W> Lane<W> {
     fn is_more_than(&self, bar: &Bar, knows: impl Fn(&BlockHash) -> bool) -> bool {
         let more = self.work.map_or(self.height > bar.height, |work| work > bar.work);
         more && !self.doubted && !knows(&self.hash)
+    }
+
+    /// Whether what it claims makes for a long download.
+    fn is_far(&self, bar: &Bar) -> bool {
+        self.height.value().saturating_sub(bar.best.value()) > FAR
     }
 
     fn doubt(&mut self, more: u32, now: Timestamp) {
@@ -525,6 +563,21 @@ mod tests {
         assert_eq!(next(&mut sync, NOW, 5), None);
         assert_eq!(sync.next_try(NOW), Some(later));
         assert_eq!(next(&mut sync, later, 5), Some((peer(1), Some(2_000))));
+    }
+
+    #[test]
+    fn what_was_weighed_with_a_peer_that_left_is_gone_on_with() {
+        let mut sync = claims(&[9_000, 8_000]);
+        assert_eq!(next(&mut sync, NOW, 5), Some((peer(1), None)));
+        full(&mut sync, 1, NOW);
+        assert_eq!(next(&mut sync, NOW, 5), Some((peer(1), Some(2_000))));
+        sync.left(&peer(1));
+        assert_eq!(next(&mut sync, NOW, 5), Some((peer(2), Some(2_000))));
+        assert_eq!(sync.so_far().count(), 1);
+        // Its chain turns out to be another one, which is nobody's fault.
+        assert_eq!(sync.take(&peer(2)), Before::Weighed(2_000));
+        sync.begin_anew(&peer(2), NOW);
+        assert_eq!(next(&mut sync, NOW, 5), Some((peer(2), None)));
     }
 
     #[test]

@@ -4,13 +4,13 @@
 //! about; the process dies and comes back to a damaged disk. Whatever happens, the node does not panic, and what it asks
 //! for in answer to one input is bounded.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use tabchain_chain::Prefix;
 use tabchain_chain::testing::{Key, solve};
 use tabchain_consensus::{SignatureChecks, Verdict, verify_batch};
 use tabchain_node::{Command, CommandId, Config, Event, Input, JobId, LoadId, Node, Output, Template};
-use tabchain_primitives::{BlockHash, Decode, Encode, Header, Height, Timestamp};
+use tabchain_primitives::{BlockHash, Decode, Encode, Header, Height, Timestamp, U256, Work};
 use tabchain_records::{Batch, Column, Query, Rows, StoreError};
 use tabchain_sim::Disk;
 use tabchain_sync::{
@@ -22,7 +22,7 @@ use tabchain_sync::{
 use super::{
     bytes::Choices,
     decoders::body,
-    world::{BLOCKS, SERVED, payments, spec},
+    world::{BLOCKS, LONG, SERVED, payments, spec},
 };
 
 /// A story has no more steps.
@@ -33,6 +33,8 @@ const MAX_OUTPUTS: usize = 2_048;
 const MAX_SENT: usize = 64 * 1024 * 1024;
 /// Blocks between two snapshots: few enough that the node joins by one.
 const SPAN: u32 = 2;
+/// Whoever claims this block or a later one has the long chain.
+const LONG_FROM: u8 = 250;
 /// How many peers there are.
 const PEERS: u8 = 4;
 
@@ -63,6 +65,10 @@ struct World {
     asked: VecDeque<(PeerId, RequestId, Request)>,
     gone: VecDeque<PeerId>,
     calls: u64,
+    /// Peers that claim a chain too long for one answer.
+    boasters: BTreeSet<PeerId>,
+    /// The most bytes of headers that were held without being kept.
+    weighed: usize,
     /// Where the node stands, as it says.
     height: Height,
     fatal: bool,
@@ -82,6 +88,8 @@ impl World {
             asked: VecDeque::new(),
             gone: VecDeque::new(),
             calls: 0,
+            boasters: BTreeSet::new(),
+            weighed: 0,
             height: Height::GENESIS,
             fatal: false,
         };
@@ -117,6 +125,7 @@ impl World {
         }
         assert!(outputs <= MAX_OUTPUTS, "{outputs} outputs for one input");
         assert!(sent <= MAX_SENT, "{sent} bytes for peers after one input");
+        self.weighed = self.weighed.max(self.node.holdings().headers);
     }
 
     /// How many bytes a message has, which is within the bounds of its protocol.
@@ -186,8 +195,15 @@ impl World {
 
     fn claim(&mut self, choices: &mut Choices<'_>) -> Option<()> {
         let (from, which, kind) = (choices.byte()?, choices.byte()?, choices.byte()?);
-        let (block, work) = pick(which);
-        let tip = TipClaim { hash: block.hash(), height: block.header.height(), work: *work };
+        let tip = if which < LONG_FROM {
+            self.boasters.remove(&peer(from));
+            let (block, work) = pick(which);
+            TipClaim { hash: block.hash(), height: block.header.height(), work: *work }
+        } else {
+            self.boasters.insert(peer(from));
+            let end = LONG.last().expect("not empty");
+            TipClaim { hash: end.hash(), height: end.height(), work: Work::new(U256::from(u64::MAX)) }
+        };
         let said = match kind % 4 {
             0 => LinkMessage::Tip(tip),
             other => LinkMessage::Hello(Hello {
@@ -223,6 +239,12 @@ impl World {
             |hash: &BlockHash| BLOCKS.all.iter().map(|(block, _)| block).find(|block| block.hash() == *hash);
         let main = BLOCKS.all[..BLOCKS.main].iter().map(|(block, _)| block.header);
         let response = match request {
+            Request::Headers { locator, limit } if self.boasters.contains(&from) => {
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+                let after = LONG.iter().position(|header| locator.contains(&header.hash()));
+                let after = after.map_or(0, |at| at + 1);
+                Response::Headers(LONG[after..].iter().take(limit).copied().collect())
+            }
             Request::Headers { locator, limit } => {
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
                 let after = main.clone().position(|header| locator.contains(&header.hash()));
@@ -473,7 +495,17 @@ pub(super) fn stories() -> Vec<Vec<u8>> {
         [&join[..], &[0, 255, 0, 18, 5, 0, 0, 14, 0, 0, 0, 255, 0, 18, 0, 1, 4, 1, 0, 3, 0, tip, 1], &truly]
             .concat();
     let quota = [&join[..], &[0x8e, 0, 0, 0x8c, 0, 0, 255, 0, 12, 0, 14, 0, 0]].concat();
-    vec![join, fork, serve, mine, announced, die, quota]
+    // A chain of several answers is weighed, its peer leaves halfway, another goes on and hands it over; nobody has a body.
+    let hour = [0, 255, 255].repeat(4);
+    let weigh = [
+        &hour[..],
+        &[10, 1, 0, 3, 0, 255, 1, 1, 1, 3, 1, 255, 1, 5, 2, 0],
+        &truly,
+        &[0, 255, 3, 0, 255, 3, 4, 2, 0, 0],
+        &truly,
+    ]
+    .concat();
+    vec![join, fork, serve, mine, announced, die, quota, weigh]
 }
 
 #[cfg(test)]
@@ -484,6 +516,8 @@ mod tests {
     #[test]
     fn stories_lead_as_deep_as_they_are_meant_to() {
         let heights: Vec<u32> = stories().iter().map(|story| played(story).height.value()).collect();
-        assert_eq!(heights, [6, 6, 6, 8, 3, 6, 6]);
+        assert_eq!(heights, [6, 6, 6, 8, 3, 6, 6, 0]);
+        let weighed: Vec<bool> = stories().iter().map(|story| played(story).weighed > 0).collect();
+        assert_eq!(weighed, [false, false, false, false, false, false, false, true]);
     }
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 use tabchain_chain::testing::{Archive, Key, transfer};
 use tabchain_chain::{Chain, Undo};
 use tabchain_consensus::ChainSpec;
-use tabchain_primitives::{Block, StateRoot, Transaction, Work};
+use tabchain_primitives::{Block, Header, StateRoot, Transaction, Work};
+use tabchain_sim::adversary::forge;
 
 use crate::door::with_work;
 
@@ -32,6 +33,13 @@ pub(super) static BLOCKS: LazyLock<Blocks> = LazyLock::new(|| {
     let header = with_work(&last.header, |fields| fields.state_root = StateRoot::ZERO);
     all.push((Block { header, ..last }, work));
     Blocks { all, main: main.len() }
+});
+
+/// Headers that are more than one answer holds, on the genesis, with nothing true below them.
+pub(super) static LONG: LazyLock<Vec<Header>> = LazyLock::new(|| {
+    let spec = spec();
+    let end = spec.genesis_header().time().saturating_add(4_100 * spec.interval_ms());
+    forge(&spec, 4_100, end, 7)
 });
 
 /// The chain at the block whose state honest peers serve: the third of the main blocks from their end.
