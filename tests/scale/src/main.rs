@@ -2,7 +2,7 @@
 //! played back. `cargo xtask sim` builds this in release and starts it.
 //!
 //! ```text
-//! tabchain-scale [STORY] [--nodes N] [--seed S] [--minutes M] [--report FILE.html] [--record FILE] [--replay FILE]
+//! tabchain-scale [STORY] [--nodes N] [--seed S] [--minutes M] [--peers P] [--report FILE.html] [--record FILE] [--replay FILE]
 //! ```
 
 mod figures;
@@ -18,6 +18,9 @@ use std::process::ExitCode;
 use run::{Run, Tape};
 use stories::Story;
 
+/// Connections of a node, where a story lays them.
+const USUAL_PEERS: usize = 12;
+
 /// What was asked for on the command line.
 #[derive(Debug, Default)]
 struct Wish {
@@ -25,6 +28,7 @@ struct Wish {
     nodes: Option<usize>,
     seed: Option<u64>,
     minutes: Option<u64>,
+    peers: Option<usize>,
     report: Option<String>,
     record: Option<String>,
     replay: Option<String>,
@@ -55,6 +59,7 @@ fn perform(wish: &Wish) -> Result<(), String> {
         nodes: wish.nodes.unwrap_or(story.usual().0),
         seed: wish.seed.unwrap_or(1),
         minutes: wish.minutes.unwrap_or(story.usual().1),
+        peers: wish.peers.unwrap_or(USUAL_PEERS),
     };
     let told = run.tell();
     print!("{}", told.words());
@@ -89,6 +94,7 @@ fn wish(arguments: impl Iterator<Item = String>) -> Result<Wish, String> {
             "--nodes" => wish.nodes = Some(usize::try_from(number()?).map_err(|error| error.to_string())?),
             "--seed" => wish.seed = Some(number()?),
             "--minutes" => wish.minutes = Some(number()?),
+            "--peers" => wish.peers = Some(usize::try_from(number()?).map_err(|error| error.to_string())?),
             "--report" => wish.report = Some(value),
             "--record" => wish.record = Some(value),
             "--replay" => wish.replay = Some(value),

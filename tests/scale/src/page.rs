@@ -5,10 +5,12 @@ use std::fmt::Write;
 use tabchain_sim::Purpose;
 
 use crate::plot::{Axis, Plot, short};
-use crate::run::{Told, name, seconds};
+use crate::run::{Told, lasting, name, seconds};
 
 /// Curves of so many blocks are drawn beside the typical one.
 const MAX_CURVES: usize = 40;
+/// The curves go on for so many times what the typical block takes to reach 95%.
+const STRETCH: u64 = 5;
 /// Bars of a histogram.
 const BARS: usize = 40;
 
@@ -40,20 +42,20 @@ pub(crate) fn draw(told: &Told) -> String {
 
 const SPREAD: &str = "The share of all honest nodes that stand on a block, by the time since it was found. One thin line for each block; the strong one is the typical block.";
 const TREE: &str = "Every block that was found, by when and at what height. Hollow ones were left beside the chain; red ones were found by somebody dishonest.";
-const TOGETHER: &str = "The share of honest nodes that stand on the most common tip. It dips at each new block, and as long as the network is parted.";
-const THERE: &str = "Nodes that are open, and below it how many connections an honest one has on average.";
+const TOGETHER: &str = "The share of honest nodes that stand on the most common tip. It dips at each new block, and as long as the network is parted. Thin below: how many tips there are.";
+const THERE: &str = "Nodes that are open. Thin below: how many connections an honest one has on average.";
 const COST: &str =
     "How many bytes honest nodes received for blocks: announcements, headers, and what was missing.";
 const PURPOSES: &str = "Bytes that a node received, on average.";
 
 fn cards(told: &Told) -> String {
     let figures = &told.figures;
-    let reaches = |share| figures.typical(share).map_or("–".into(), |millis| format!("{millis} ms"));
+    let reaches = |share| figures.typical(share).map_or("–".into(), lasting);
     let cards = [
         ("nodes", told.run.nodes.to_string()),
         ("simulated", format!("{:.0} min", seconds(told.simulated_ms) / 60.0)),
         ("took", format!("{:.0} s", told.took.as_secs_f64())),
-        ("events a second", short(told.pace())),
+        ("events a second", short(told.pace().round())),
         ("50% have a block after", reaches(0.5)),
         ("95% have a block after", reaches(0.95)),
         ("blocks, beside the chain", format!("{}, {}", figures.tree.len(), figures.orphans())),
@@ -78,8 +80,11 @@ fn claims(told: &Told) -> String {
 fn spread(told: &Told) -> String {
     let spreads = &told.figures.spreads;
     let last = spreads.iter().filter_map(|spread| spread.reaches(0.99)).max().unwrap_or(1_000);
+    // One block that came late must not squeeze all others into a corner.
+    let typical = told.figures.typical(0.95).unwrap_or(last);
+    let end = float(last.min(typical.saturating_mul(STRETCH))) * 1.15;
     let mut plot = Plot::new(
-        Axis { from: 0.0, to: float(last) * 1.15, unit: "ms since it was found" },
+        Axis { from: 0.0, to: end, unit: "ms since it was found" },
         Axis { from: 0.0, to: 100.0, unit: "% of nodes" },
     );
     let step = spreads.len().div_ceil(MAX_CURVES).max(1);
@@ -89,6 +94,7 @@ fn spread(told: &Told) -> String {
         let thin = (spread.after_ms.len() / 100).max(1);
         let points: Vec<_> =
             points.step_by(thin).map(|(&at, count)| (float(at), 100.0 * share(count, all))).collect();
+        let points: Vec<_> = points.into_iter().take_while(|(at, _)| *at <= end).collect();
         plot.steps("thin", &points);
     }
     let shares = (1..=100).map(|percent| share(percent, 100));
@@ -96,7 +102,7 @@ fn spread(told: &Told) -> String {
         shares.filter_map(|share| told.figures.typical(share).map(|at| (float(at), 100.0 * share))).collect();
     plot.curve("strong", &typical);
     if let Some(at) = told.figures.typical(0.95) {
-        plot.mark(float(at), &format!("95%: {at} ms"));
+        plot.mark(float(at), &format!("95%: {}", lasting(at)));
     }
     plot.svg("propagation of blocks")
 }
@@ -233,7 +239,7 @@ const STYLE: &str = "
 main{max-width:860px;margin:0 auto;padding:48px 24px}h1{font-size:44px;line-height:1.1;margin:0 0 8px;letter-spacing:-.02em;text-transform:capitalize}
 .over{color:var(--main);font-weight:600;margin:0;letter-spacing:.02em}h2{font-size:20px;margin:0}header p{max-width:60ch;font-size:18px}
 section{background:var(--paper);border:1px solid var(--line);border-radius:14px;padding:22px 24px;margin:20px 0}section p{color:var(--soft);margin:4px 0 14px;font-size:14.5px}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:24px 0}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:12px;margin:24px 0}
 .cards div{background:var(--paper);border:1px solid var(--line);border-radius:14px;padding:14px 16px}.cards b{display:block;font-size:24px;letter-spacing:-.01em;font-variant-numeric:tabular-nums}.cards span{color:var(--soft);font-size:13px}
 table{width:100%;border-collapse:collapse;font-size:15px;font-variant-numeric:tabular-nums}td{padding:7px 8px 7px 0;border-bottom:1px solid var(--line)}tr:last-child td{border:0}
 i{font-style:normal;font-weight:600;padding:1px 9px;border-radius:99px;font-size:13px}.yes{background:var(--thin);color:var(--main)}.no{background:var(--foul);color:var(--paper)}

@@ -14,7 +14,7 @@ use crate::stage::chain;
 use crate::stories::{Ending, Story};
 
 /// The first bytes of a tape.
-const MAGIC: &[u8; 8] = b"tabtape1";
+const MAGIC: &[u8; 8] = b"tabtape2";
 /// The most bytes of a recording on a tape.
 const MAX_RECORDING: usize = 1 << 30;
 
@@ -25,6 +25,8 @@ pub(crate) struct Run {
     pub(crate) nodes: usize,
     pub(crate) seed: u64,
     pub(crate) minutes: u64,
+    /// Connections of a node, where the story lays them.
+    pub(crate) peers: usize,
 }
 
 /// Something a story found, and whether it had to be so.
@@ -114,7 +116,7 @@ impl Told {
         line("simulated", format!("{:.1} minutes", seconds(self.simulated_ms) / 60.0));
         line("took", format!("{:.1} s, {:.0} events a second", self.took.as_secs_f64(), self.pace()));
         for (share, name) in [(0.5, "50%"), (0.95, "95%"), (1.0, "100%")] {
-            let after = figures.typical(share).map_or("-".into(), |millis| format!("{millis} ms"));
+            let after = figures.typical(share).map_or("-".into(), lasting);
             line(&format!("a typical block reaches {name} after"), after);
         }
         line("blocks found, beside the chain", format!("{}, {}", figures.tree.len(), figures.orphans()));
@@ -144,6 +146,15 @@ impl Told {
     }
 }
 
+/// A span of time as people say it.
+pub(crate) fn lasting(millis: u64) -> String {
+    match millis {
+        0..10_000 => format!("{millis} ms"),
+        10_000..120_000 => format!("{:.0} s", seconds(millis)),
+        _ => format!("{:.0} min", seconds(millis) / 60.0),
+    }
+}
+
 /// What bytes were for, in a few words.
 pub(crate) const fn name(purpose: Purpose) -> &'static str {
     match purpose {
@@ -161,7 +172,7 @@ impl Tape {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         write_bytes(&mut out, self.run.story.name().as_bytes());
-        for number in [self.run.nodes as u64, self.run.seed, self.run.minutes] {
+        for number in [self.run.nodes as u64, self.run.seed, self.run.minutes, self.run.peers as u64] {
             write_varint(&mut out, number);
         }
         out.extend_from_slice(&self.trace);
@@ -176,12 +187,13 @@ impl Tape {
         let story = Story::named(reader.text(1..=16).ok()?)?;
         let mut number = || reader.varint().ok();
         let (nodes, seed, minutes) = (usize::try_from(number()?).ok()?, number()?, number()?);
+        let peers = usize::try_from(number()?).ok()?;
         let trace = reader.array().ok()?;
         let outbound = usize::try_from(reader.varint().ok()?).ok()?;
         let recording = reader.bytes(0..=MAX_RECORDING).ok()?;
         reader.finish().ok()?;
         let recording = if recording.is_empty() { None } else { Some(Recording::read(recording).ok()?) };
-        Some(Self { run: Run { story, nodes, seed, minutes }, trace, outbound, recording })
+        Some(Self { run: Run { story, nodes, seed, minutes, peers }, trace, outbound, recording })
     }
 
     /// Lets the recorded node live again, then tells the whole story again; both must be as they were.
@@ -213,8 +225,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn spans_are_said_in_the_unit_that_fits() {
+        assert_eq!([687, 10_000, 90_400, 1_038_385].map(lasting), ["687 ms", "10 s", "90 s", "17 min"]);
+    }
+
+    #[test]
     fn a_story_told_twice_is_the_same_and_its_tape_can_be_read() {
-        let run = Run { story: Story::Churn, nodes: 30, seed: 5, minutes: 2 };
+        let run = Run { story: Story::Churn, nodes: 30, seed: 5, minutes: 2, peers: 12 };
         let told = run.tell();
         assert_eq!(told.verdict(), Ok(()));
         let tape = told.tape();

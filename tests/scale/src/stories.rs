@@ -10,7 +10,7 @@ use tabchain_sync::LinkMessage;
 
 use crate::figures::Figures;
 use crate::log::Log;
-use crate::run::{Claim, Run};
+use crate::run::{Claim, Run, lasting};
 use crate::stage::{MINUTE, Payments, address, give_nats, wide_world, wire, wired_world};
 
 /// As many of the smallest payments as a block of 256 KiB holds.
@@ -51,9 +51,7 @@ impl Story {
     /// What happens, in a sentence.
     pub(crate) const fn about(self) -> &'static str {
         match self {
-            Self::Block => {
-                "A full block whose transactions were told before spreads over links of 100 ms, 12 peers each."
-            }
+            Self::Block => "A full block whose transactions were told before spreads over links of 100 ms.",
             Self::Cold => "A full block of transactions that nobody but its miner has ever seen.",
             Self::Hour => "One hour of a network all over the globe, in which people come and go.",
             Self::Churn => "Half of all tabs leave every minute, and as many come back.",
@@ -103,7 +101,7 @@ fn block(run: &Run, warm: bool) -> Ending {
     let mut sim = Sim::new(wired_world(run.seed));
     let mut log = Log::default();
     let places = sim.add_nodes(run.nodes);
-    wire(&mut sim, &places, 12, run.seed);
+    wire(&mut sim, &places, run.peers, run.seed);
     sim.run_for(10_000);
     let miner = places[0];
     if !warm {
@@ -162,7 +160,7 @@ fn block(run: &Run, warm: bool) -> Ending {
     if warm {
         claims.push(Claim::must(
             "95% have it within 1.5 s",
-            format!("{reached:?} ms"),
+            reached.map_or("never".into(), lasting),
             reached.is_some_and(|millis| millis <= 1_500),
         ));
         claims.push(Claim::must(
@@ -171,7 +169,7 @@ fn block(run: &Run, warm: bool) -> Ending {
             most <= 1.5,
         ));
     } else {
-        claims.push(Claim::fact("95% have it after", format!("{reached:?} ms")));
+        claims.push(Claim::fact("95% have it after", reached.map_or("never".into(), lasting)));
     }
     Ending { sim, log, claims }
 }
@@ -311,7 +309,7 @@ fn partition(run: &Run) -> Ending {
     let mut claims = together(&log);
     claims.push(Claim::must(
         "95% stand on one tip within two minutes of the healing",
-        format!("{agreed:?} ms"),
+        agreed.map_or("never".into(), lasting),
         agreed.is_some(),
     ));
     Ending { sim, log, claims }
