@@ -55,7 +55,7 @@ impl Story {
             Self::Cold => "A full block of transactions that nobody but its miner has ever seen.",
             Self::Hour => "One hour of a network all over the globe, in which people come and go.",
             Self::Churn => "Half of all tabs leave every minute, and as many come back.",
-            Self::Liars => "Three in ten lie, in ten different ways.",
+            Self::Liars => "Three in ten lie, in nine different ways.",
             Self::Partition => "A continent is cut off for two hours, and comes back.",
         }
     }
