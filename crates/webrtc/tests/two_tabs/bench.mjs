@@ -8,7 +8,7 @@
 import { openTab, rustNode, serve, startRelay } from "./harness.mjs";
 import { change } from "./memory.mjs";
 
-const { ROUNDS = "7", MIB = "16" } = process.env;
+const { ROUNDS = "7", MIB = "32" } = process.env;
 const SIZE = Number(MIB) << 20;
 
 const url = await serve();
@@ -141,11 +141,13 @@ const reserved = (page) =>
   }, address);
 
 async function dials(browsers) {
-  const [ours, theirs] = [rustNode, jsNode].map((make) => ({ make, connected: [], echoed: [] }));
+  const [ours, theirs] = [rustNode, jsNode].map((make) => ({ make, connected: [], echoed: [], failed: 0 }));
   for (let round = 0; round <= Number(ROUNDS); round += 1) {
     for (const kind of [theirs, ours, ours, theirs]) {
-      const [connected, echoed] = await dial(browsers, kind.make);
-      if (round === 0) continue;
+      const times = await dial(browsers, kind.make).catch((error) => console.error(`dial: ${error.message.split("\n")[0]}`));
+      kind.failed += Number(!times);
+      if (round === 0 || !times) continue;
+      const [connected, echoed] = times;
       kind.connected.push(connected);
       kind.echoed.push(echoed);
     }
@@ -154,7 +156,7 @@ async function dials(browsers) {
     const [here, there] = [ours, theirs].map((kind) => median(kind[times]));
     console.log(
       `dial to ${what}: ${here.toFixed(0)} ms, js-libp2p ${there.toFixed(0)} ms, ratio ${(here / there).toFixed(2)} ` +
-        `(${ours[times].length} dials each)`,
+        `(${ours[times].length} and ${theirs[times].length} dials; ${ours.failed} and ${theirs.failed} more failed)`,
     );
   }
 }
