@@ -8,7 +8,7 @@
 import { openTab, rustNode, serve, startRelay } from "./harness.mjs";
 import { change } from "./memory.mjs";
 
-const { ROUNDS = "7", MIB = "32" } = process.env;
+const { ROUNDS = "5", MIB = "32" } = process.env;
 const SIZE = Number(MIB) << 20;
 
 const url = await serve();
