@@ -2,12 +2,13 @@
 //!
 //! A header is checked and kept; a body is checked against its header, its signatures are sent to be verified, and only then
 //! is it written down and marked as there. The chain says which steps lead to the best tip whose bodies are there; each step is
-//! taken here, with its rows. What a run of steps changed is told once, when no further step is possible.
+//! taken here, with its rows. What a run of steps changed is told once, when no further step is possible; while the node catches up,
+//! a few times a second.
 
 use tabchain_chain::{InsertError, Inserted, Step, Undo};
 use tabchain_consensus::{BlockError, CheckedBlock, VerifiedBlock};
 use tabchain_primitives::codec::Decode;
-use tabchain_primitives::{Block, BlockHash, Header, Height};
+use tabchain_primitives::{Block, BlockHash, Header, Height, Timestamp, Transaction};
 use tabchain_records::{Column, Query, Rows};
 use tabchain_sync::PeerId;
 use tabchain_sync::score::Fault;
@@ -22,6 +23,10 @@ use crate::{Event, blocks};
 const MAX_STEPS: usize = 64;
 /// Bodies read ahead from the store.
 const READ_AHEAD: u32 = 16;
+
+/// While a node catches up, what changed is told at most so often, and at the latest when so many blocks were adopted.
+const TELL_EVERY_MS: u64 = 250;
+const TELL_AT_LEAST: usize = 256;
 
 /// What a run of steps changed so far.
 #[derive(Debug, Default)]
@@ -100,7 +105,10 @@ impl Node {
             return;
         }
         match CheckedBlock::check(&self.config.spec, block) {
-            Ok(checked) => self.verify(Job::Block { checked: Box::new(checked), source, places: Vec::new() }),
+            Ok(checked) => {
+                let bytes = checked.block().transactions.iter().map(Transaction::size).sum();
+                self.verify(Job::Block { checked: Box::new(checked), source, bytes, places: Vec::new() });
+            }
             Err(error) => self.refuse_block(&hash, source, &error),
         }
     }
@@ -236,7 +244,7 @@ impl Node {
     /// No further step is possible: what changed is told.
     fn arrive(&mut self) {
         self.become_ready();
-        if self.moved.is_empty() {
+        if self.moved.is_empty() || self.next_telling().is_some_and(|at| self.now < at) {
             return;
         }
         let Moved { adopted, reverted } = std::mem::take(&mut self.moved);
@@ -252,6 +260,13 @@ impl Node {
         if !self.is_catching_up() {
             self.disk.hurry();
         }
+    }
+
+    /// When what changed is told, if that may wait.
+    pub(crate) fn next_telling(&self) -> Option<Timestamp> {
+        let may_wait =
+            self.is_catching_up() && !self.moved.is_empty() && self.moved.adopted.len() < TELL_AT_LEAST;
+        may_wait.then(|| self.tip_since.saturating_add(TELL_EVERY_MS))
     }
 
     /// Says, once, that the steps of the last run are repeated. What they changed is no news.

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use tabchain_primitives::{BlockHash, Transaction, TxId};
+use tabchain_sync::bodies::MAX_WINDOW;
 use tabchain_sync::book::Regard;
 use tabchain_sync::compact::Reconstruction;
 use tabchain_sync::score::Fault;
@@ -23,9 +24,7 @@ const MAX_REBUILDING: usize = 16;
 /// The most bytes of them.
 pub(crate) const MAX_REBUILDING_BYTES: usize = 8 * 1024 * 1024;
 /// Bodies looked at when dealing out what to fetch.
-const WANTED: usize = 512;
-/// Blocks being verified, after which no more are fetched.
-pub(crate) const MAX_VERIFYING: usize = 64;
+const WANTED: usize = MAX_WINDOW;
 
 /// What a question was about.
 #[derive(Debug)]
@@ -63,7 +62,7 @@ impl Node {
 
     /// Deals out the bodies that are missing on the best chain of headers.
     pub(crate) fn ask_for_bodies(&mut self) {
-        if !self.disk.has_room() || self.jobs.len() >= MAX_VERIFYING {
+        if !self.disk.has_room() || self.blocks_out.are_enough() || !self.bodies.may_ask() {
             return;
         }
         let wanted = self.wanted_bodies();

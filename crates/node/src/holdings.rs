@@ -28,12 +28,12 @@ use tabchain_sync::snapshot::MAX_WITHDRAWN;
 use tabchain_sync::transactions::TransactionRelay;
 
 use crate::Config;
-use crate::fetch::{Asked, MAX_REBUILDING_BYTES, MAX_VERIFYING};
+use crate::fetch::{Asked, MAX_REBUILDING_BYTES};
 use crate::headers::Heaviest;
 use crate::node::Node;
 use crate::peers::{MAX_KNOWN_BLOCKS, Peer};
 use crate::serve::{MAX_SERVING, Serving};
-use crate::verify::{Job, MAX_RELAYED_BYTES};
+use crate::verify::{MAX_BLOCK_BYTES_OUT, MAX_RELAYED_BYTES};
 
 /// A remembered hash stands in a set and in a queue.
 const REMEMBERED: usize = 64;
@@ -77,7 +77,7 @@ impl Holdings {
             rebuilding: MAX_REBUILDING_BYTES,
             serving: MAX_SERVING * (RESPONSE_BUDGET + block.max(MAX_CHUNK_BYTES)),
             relayed: (MAX_RELAYED_BYTES + RESPONSE_BUDGET) * DECODED,
-            blocks: (MAX_VERIFYING * block + MAX_OPEN * (RESPONSE_BUDGET + block)) * DECODED,
+            blocks: (MAX_BLOCK_BYTES_OUT + block + MAX_OPEN * (RESPONSE_BUDGET + block)) * DECODED,
             pool: tabchain_mempool::Limits::default().bytes * INDEXED,
             headers: (MAX_WEIGHED + 1) * Weighing::max_bytes() + Heaviest::max_bytes(),
         }
@@ -117,7 +117,7 @@ impl Node {
             rebuilding: rebuilding.sum(),
             serving: self.serving.values().map(Serving::bytes).sum(),
             relayed: self.relayed_bytes() * DECODED,
-            blocks: self.jobs.values().map(Job::block_bytes).sum::<usize>() * DECODED,
+            blocks: self.blocks_out.bytes * DECODED,
             pool: self.mempool.bytes() * INDEXED,
             headers: self.headers.so_far().map(Weighing::bytes).sum::<usize>() + self.heaviest.bytes(),
         }

@@ -38,7 +38,7 @@ use crate::query::{Lookup, QueryId};
 use crate::serve::{Serving, ServingId};
 use crate::snapshots::Snapshots;
 use crate::store::Unwritten;
-use crate::verify::Job;
+use crate::verify::{BlocksOut, Job};
 use crate::wallet::WalletRoom;
 use crate::withheld::Withheld;
 use crate::{Command, CommandError, CommandId, Config, Event, Input, JobId, LoadId, Output, Reply};
@@ -74,6 +74,8 @@ pub struct Node {
     pub(crate) no_undo: Option<RangeInclusive<Height>>,
 
     pub(crate) jobs: BTreeMap<JobId, Job>,
+    /// Blocks among them.
+    pub(crate) blocks_out: BlocksOut,
     /// Peers' transactions among them.
     pub(crate) verifying: BTreeSet<TxId>,
     next_job: u64,
@@ -152,6 +154,7 @@ impl Node {
             unwritten: Unwritten::default(),
             no_undo: None,
             jobs: BTreeMap::new(),
+            blocks_out: BlocksOut::default(),
             verifying: BTreeSet::new(),
             next_job: 0,
             peers: BTreeMap::new(),
@@ -386,6 +389,7 @@ impl Node {
         [
             self.chain.next_step().filter(|_| self.may_step()).map(|_| self.now),
             self.has_work_at_hand().then_some(self.now),
+            self.next_telling().filter(|_| self.may_step() && self.chain.next_step().is_none()),
             self.next_joining_moment(),
             self.requests.deadline(),
             self.early.next(),

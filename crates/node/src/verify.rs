@@ -1,10 +1,11 @@
 //! Signatures sent out to be verified. Whatever is cheap to check was checked before.
 //!
-//! Bounds: a block is verified once at a time, and blocks come from a bounded window; transactions of peers come from
+//! Bounds: a block is verified once at a time, and no more blocks are fetched while [`MAX_SIGNATURES_OUT`] signatures of them are out or
+//! [`MAX_BLOCK_BYTES_OUT`]; transactions of peers come from
 //! bounded requests, and nothing of them is taken while [`MAX_TRANSACTION_JOBS`] or [`MAX_RELAYED_BYTES`] are out.
 
 use tabchain_consensus::{CheckedBlock, CheckedTransaction, SignatureChecks, Verdict, VerifiedTransaction};
-use tabchain_primitives::{BlockHash, Transaction};
+use tabchain_primitives::BlockHash;
 use tabchain_sync::PeerId;
 use tabchain_sync::score::Fault;
 
@@ -17,12 +18,44 @@ pub(crate) const MAX_TRANSACTION_JOBS: usize = 64;
 /// The most bytes of them, after which no more are asked for.
 pub(crate) const MAX_RELAYED_BYTES: usize = 4 * 1024 * 1024;
 
+/// So many signatures of blocks may be out, however small the blocks are: a checker takes a thousand at once, and has the
+/// next thousand at hand while others gather.
+pub(crate) const MAX_SIGNATURES_OUT: usize = 4_096;
+/// So many bytes of blocks may be out, however large the blocks are.
+pub(crate) const MAX_BLOCK_BYTES_OUT: usize = 16 * 1024 * 1024;
+
+/// How much of blocks is out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BlocksOut {
+    signatures: usize,
+    pub(crate) bytes: usize,
+}
+
+impl BlocksOut {
+    fn add(&mut self, job: &Job) {
+        self.signatures += job.block_signatures();
+        self.bytes += job.block_bytes();
+    }
+
+    fn take(&mut self, job: &Job) {
+        self.signatures -= job.block_signatures();
+        self.bytes -= job.block_bytes();
+    }
+
+    /// Whether there are enough for now.
+    pub(crate) fn are_enough(self) -> bool {
+        self.signatures >= MAX_SIGNATURES_OUT || self.bytes >= MAX_BLOCK_BYTES_OUT
+    }
+}
+
 /// What is being verified.
 #[derive(Debug)]
 pub(crate) enum Job {
     Block {
         checked: Box<CheckedBlock>,
         source: Source,
+        /// How many bytes its transactions have.
+        bytes: usize,
         /// The places of the transactions whose signatures are being verified: not of those that were when they came into the
         /// memory pool.
         places: Vec<usize>,
@@ -39,7 +72,14 @@ impl Job {
     /// How many bytes a block among them has.
     pub(crate) fn block_bytes(&self) -> usize {
         match self {
-            Self::Block { checked, .. } => checked.block().transactions.iter().map(Transaction::size).sum(),
+            Self::Block { bytes, .. } => *bytes,
+            _ => 0,
+        }
+    }
+
+    fn block_signatures(&self) -> usize {
+        match self {
+            Self::Block { places, .. } => places.len(),
             _ => 0,
         }
     }
@@ -73,12 +113,14 @@ impl Node {
             self.verifying.extend(checked.iter().map(CheckedTransaction::id));
         }
         let id = self.new_job();
+        self.blocks_out.add(&job);
         self.jobs.insert(id, job);
         self.emit(Output::Verify(id, checks));
     }
 
     pub(crate) fn verified(&mut self, id: JobId, verdict: Verdict) {
         if let Some(job) = self.jobs.remove(&id) {
+            self.blocks_out.take(&job);
             self.finish(job, verdict);
         }
     }
@@ -104,7 +146,7 @@ impl Node {
 
     fn finish(&mut self, job: Job, verdict: Verdict) {
         match job {
-            Job::Block { checked, source, places } => {
+            Job::Block { checked, source, places, .. } => {
                 let hash = checked.hash();
                 let verdict = match verdict {
                     Verdict::Invalid { index } => {

@@ -18,7 +18,7 @@ use tabchain_sync::PeerId;
 use tabchain_sync::book::Regard;
 
 use crate::Reason;
-use crate::fetch::{MAX_VERIFYING, SLEPT_MS};
+use crate::fetch::SLEPT_MS;
 use crate::node::Node;
 
 /// A branch is believed for so long without the first body that it lacks.
@@ -80,7 +80,7 @@ impl Node {
 
     /// Whether it is not for others' sake that a body does not come.
     fn is_kept_busy(&self, block: BlockHash) -> bool {
-        let checking = self.is_verifying(&block) || self.jobs.len() >= MAX_VERIFYING;
+        let checking = self.is_verifying(&block) || self.blocks_out.are_enough();
         !self.ready
             || checking
             || !self.disk.has_room()

@@ -19,7 +19,7 @@ use crate::message::{MAX_BODIES, RESPONSE_BUDGET};
 use crate::{PeerId, recent::RecentSet};
 
 /// The most bodies under way at once.
-pub const MAX_WINDOW: usize = 512;
+pub const MAX_WINDOW: usize = 1_024;
 /// The most batches open to one peer.
 pub const MAX_BATCHES: usize = 2;
 /// The most batches open in all.
@@ -126,6 +126,11 @@ impl BodyDownload {
     /// Whether nothing is under way.
     pub fn is_empty(&self) -> bool {
         self.under_way.is_empty()
+    }
+
+    /// Whether there is a peer that more could be asked of. If not, there is nothing to deal out.
+    pub fn may_ask(&self) -> bool {
+        self.open() < MAX_OPEN && self.lanes.values().any(|lane| lane.open < MAX_BATCHES)
     }
 
     /// Deals out the wanted bodies. `has` tells whether a peer's chain reaches a block.
@@ -328,6 +333,21 @@ mod tests {
         assert_eq!(dealt, wanted);
         assert_eq!(plans.iter().map(|plan| plan.peer).collect::<BTreeSet<_>>().len(), 2);
         assert!(download.plan(&wanted, everything).is_empty());
+    }
+
+    #[test]
+    fn whoever_is_asked_for_all_it_may_be_asked_for_is_asked_no_more() {
+        let mut download = BodyDownload::default();
+        assert!(!download.may_ask());
+        download.joined(peer(1));
+        let wanted = hashes(200);
+        let mut plans = Vec::new();
+        while download.may_ask() {
+            plans.extend(download.plan(&wanted, everything));
+        }
+        assert_eq!(plans.len(), MAX_BATCHES);
+        answer(&mut download, &plans[0], 1_000, 10);
+        assert!(download.may_ask());
     }
 
     #[test]
