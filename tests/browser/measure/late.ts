@@ -44,15 +44,22 @@ export interface Reached {
 /** What a node tells of its way. */
 interface Sync {
   state: string;
+  snapshot?: unknown;
   past?: { joinedAt: number; checked: number };
 }
 
 /** A node that took the balances at a deep block first, in milliseconds from the press of the button. */
 export interface Joined {
+  /** Until the page had a node to listen to. */
+  open: number;
   /** Until it stood at that block, with all balances. */
   balances: number;
+  /** Until it knew the heaviest chain and began to fetch the balances. */
+  chosen: number;
   /** Until it stood at the tip, and said that it checks the past. */
   usable: number;
+  /** What its worker had done by then. */
+  workload: Workload;
   /** Until it had checked every block. */
   complete: number;
   joinedAt: number;
@@ -85,11 +92,14 @@ export async function joinBySnapshot(tab: Tab, tip: string): Promise<Joined> {
         });
       });
     let joinedAt = 0;
+    const fetching = reached(({ snapshot, past }) => snapshot !== undefined || past !== undefined);
     const joined = reached(({ past }) => past !== undefined && (joinedAt = past.joinedAt) > 0);
     const atTip = reached(({ state }, hash) => state === 'synced' && hash === tip);
     const whole = reached(({ state, past }, hash) => state === 'synced' && hash === tip && !past);
-    const [balances, usable, complete] = await Promise.all([joined, atTip, whole]);
-    return { balances, usable, complete, joinedAt };
+    const opened = since();
+    const work = atTip.then(() => node.workload());
+    const [chosen, balances, usable, workload, complete] = await Promise.all([fetching, joined, atTip, work, whole]);
+    return { open: opened, chosen, balances, usable, workload, complete, joinedAt };
   }, tip);
 }
 

@@ -1,6 +1,6 @@
 // The figures as a plain table, each beside the limit it is held against.
 
-import type { Facts, Joined, Reached } from './late.ts';
+import type { Facts, Joined, Reached, Workload } from './late.ts';
 
 export interface Run {
   tabs: number;
@@ -20,11 +20,18 @@ export function report(facts: Facts, runs: Run[], reloads: number[]): void {
 }
 
 /** A late tab that took the balances first. */
-export function reportSnapshot(facts: Facts, tabs: number, { balances, usable, complete, joinedAt }: Joined): void {
+export function reportSnapshot(facts: Facts, tabs: number, joined: Joined): void {
+  const { open, chosen, balances, usable, workload, complete, joinedAt } = joined;
+  const { signatures, checkingElsewhere } = workload;
   const lines = [
     `late tab, ${tabs} tabs serve ${whole(facts.blocks)} blocks: from the button until it`,
+    row('  has a node', `${whole(open)} ms`),
+    row('  knows the heaviest chain', `${whole(chosen)} ms`),
     row(`  has all balances at block ${whole(joinedAt)}`, `${whole(balances)} ms`),
     row('  is at the tip, and of use', `${whole(usable)} ms`),
+    '  where its worker had spent it by then',
+    ...spent(workload).map(([name, millis]) => row(`    ${name}`, `${whole(millis)} ms`)),
+    row('    signatures checked', `${whole(signatures)}; by checkers beside the worker in ${whole(checkingElsewhere)} ms`),
     row('  has checked every block', `${(complete / 1_000).toFixed(1)} s`),
   ];
   console.log(`\n${lines.join('\n')}\n`);
@@ -43,8 +50,7 @@ export function reportReloads(facts: Facts, rounds: Reached[]): void {
 
 function lateTab(facts: Facts, { tabs, reached, limits }: Run): string[] {
   const seconds = reached.tip / 1_000;
-  const { waiting, storing, checking, translating, thinking, checkingElsewhere, ...done } = reached.workload;
-  const { signatures, commits, changes, bytes } = done;
+  const { signatures, commits, changes, bytes, checkingElsewhere } = reached.workload;
   // A limit is how long the work would take if nothing else had to be done.
   const bounds = [
     { name: 'network: plain data channels', seconds: facts.bytes / limits.network },
@@ -57,8 +63,8 @@ function lateTab(facts: Facts, { tabs, reached, limits }: Run): string[] {
     row('transactions a second', whole(facts.transactions / seconds)),
     row('bytes a second', megabytes(facts.bytes / seconds)),
     '  where the worker spent it',
-    ...Object.entries({ waiting, storing, checking, translating, thinking }).map(([name, spent]) =>
-      row(`  ${NAMES[name as keyof typeof NAMES]}`, `${(spent / 1_000).toFixed(1)} s, ${percent(spent / reached.tip)}`),
+    ...spent(reached.workload).map(([name, millis]) =>
+      row(`  ${name}`, `${(millis / 1_000).toFixed(1)} s, ${percent(millis / reached.tip)}`),
     ),
     row('signatures checked', `${whole(signatures)}; by checkers beside the worker in ${(checkingElsewhere / 1_000).toFixed(1)} s`),
     row('written', `${megabytes(bytes)} in ${whole(changes)} rows, ${whole(commits)} transactions`),
@@ -67,6 +73,11 @@ function lateTab(facts: Facts, { tabs, reached, limits }: Run): string[] {
       row(`  ${bound.name}`, `${bound.seconds.toFixed(1)} s, ${percent(bound.seconds / seconds)} of the limit reached`),
     ),
   ];
+}
+
+function spent({ waiting, storing, checking, translating, thinking }: Workload): [string, number][] {
+  const parts = Object.entries({ waiting, storing, checking, translating, thinking });
+  return parts.map(([name, millis]) => [NAMES[name as keyof typeof NAMES], millis]);
 }
 
 const NAMES = {

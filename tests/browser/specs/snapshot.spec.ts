@@ -4,7 +4,7 @@ import { test } from '../support/test.ts';
 import { agree, Tab } from '../support/tab.ts';
 
 /** A network in which snapshots are closer together than usual, so that a short chain has some. */
-const LINK = '?snapshots=8';
+const LINK = '?network=dev&snapshots=8';
 
 test('a late tab takes the balances first, says so, and then checks the past down to the first block', async ({ browser, relay }) => {
   test.setTimeout(420_000);

@@ -76,8 +76,14 @@ test('a link may say whom to ask, and nothing it says can break the page', () =>
     relays: ['https://a.example', 'https://b.example'],
     network: 'test',
   });
-  expect(optionsFrom('?join=full&snapshots=16')).toEqual({ join: 'full', snapshotBlocks: 16 });
+  expect(optionsFrom('?join=full&network=dev&snapshots=16')).toEqual({ join: 'full', network: 'dev', snapshotBlocks: 16 });
   expect(optionsFrom('?relay=&network=main&name=&x=1')).toEqual({});
   for (const snapshots of ['', '7', '-16', '8.5', '1e99', 'many'])
-    expect(optionsFrom(`?join=half&snapshots=${snapshots}`)).toEqual({});
+    expect(optionsFrom(`?join=half&network=dev&snapshots=${snapshots}`)).toEqual({ network: 'dev' });
+});
+
+test('a link makes nobody take balances from nearer the tip than usual, except on the network for trying things out', () => {
+  expect(optionsFrom('?snapshots=16')).toEqual({});
+  expect(optionsFrom('?network=test&snapshots=16')).toEqual({ network: 'test' });
+  expect(optionsFrom('?network=main&snapshots=16')).toEqual({});
 });

@@ -7,8 +7,9 @@ const MOST_SPAN = 1_048_576;
 /**
  * What a link to the page may ask for: `?relay=...` (repeatable) where the page is served by something that is no
  * relay, `?network=...`, `?name=...` for a second, separate node in one profile, `?join=full` for those
- * who want every block checked before the node is of use, `?snapshots=64` for a network in which snapshots are closer together, and
- * `?log=debug` for those who want to see on the console what the network does.
+ * who want every block checked before the node is of use, and `?log=debug` for those who want to see on the console what the
+ * network does. On the network `dev` alone, `?snapshots=64` brings snapshots closer together: how deep balances must lie that
+ * are taken unchecked is for the reader to decide, not for whoever made the link, so elsewhere it is ignored.
  */
 export function optionsFrom(query: string): OpenOptions {
   const parameters = new URLSearchParams(query);
@@ -17,7 +18,7 @@ export function optionsFrom(query: string): OpenOptions {
   const name = parameters.get('name');
   const log = parameters.get('log');
   const join = parameters.get('join');
-  const snapshots = Number(parameters.get('snapshots'));
+  const snapshots = network === 'dev' ? Number(parameters.get('snapshots')) : 0;
   return {
     ...(relays.length > 0 && { relays }),
     ...(isNetwork(network) && { network }),
