@@ -7,11 +7,11 @@ import { test } from '@playwright/test';
 
 import { Relay } from '../support/relay.ts';
 import { Tab } from '../support/tab.ts';
-import { join, reload, type Facts } from './late.ts';
+import { join, reload, type Facts, type Reached } from './late.ts';
 import { dataChannels, indexedDb, signatures } from './limits.ts';
 import { loaded } from './loaded.ts';
 import { RowServer } from './rows.ts';
-import { report, type Run } from './table.ts';
+import { report, reportReloads } from './table.ts';
 
 const folder = process.env['TABCHAIN_MEASURE'] ?? path(import.meta.dirname, '../../../target/measure');
 const chain = process.env['TABCHAIN_CHAIN'] ?? 'long';
@@ -21,7 +21,6 @@ test('a late tab takes the whole chain from two tabs and from four', async ({ br
   await using relay = await Relay.start();
   await using rows = await RowServer.start(path(folder, `${chain}.rows`));
   const tabs: Tab[] = [];
-  const runs: Run[] = [];
   for (const count of [2, 4]) {
     while (tabs.length < count) tabs.push(await loaded(browser, relay, rows, facts));
     console.log(`${count} tabs serve ${facts.blocks} blocks; a late one joins`);
@@ -30,7 +29,7 @@ test('a late tab takes the whole chain from two tabs and from four', async ({ br
     const reached = await join(late, facts.tip);
     const { commits, changes, bytes } = reached.workload;
     const storage = await indexedDb(late.page, Math.ceil(changes / commits), Math.ceil(bytes / changes));
-    runs.push({ tabs: count, reached, limits: { network, storage, signatures: await signatures(late.page) } });
+    report(facts, { tabs: count, reached, limits: { network, storage, signatures: await signatures(late.page) } });
     // It serves nobody: it holds snapshots, and the next one is to take every block.
     if (count < 4) await late.close();
     else tabs.push(late);
@@ -38,8 +37,8 @@ test('a late tab takes the whole chain from two tabs and from four', async ({ br
   const last = tabs.pop();
   for (const tab of tabs) await tab.close();
   if (!last) throw new Error('a late tab was opened');
-  const reloads: number[] = [];
-  for (let round = 0; round < 3; round++) reloads.push((await reload(last, relay, facts.tip)).tip);
-  report(facts, runs, reloads);
+  const reloads: Reached[] = [];
+  for (let round = 0; round < 3; round++) reloads.push(await reload(last, relay, facts.tip));
+  reportReloads(facts, reloads);
   await last.close();
 });
