@@ -25,7 +25,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .authenticate(noise::Config::new(&key)?)
         .multiplex(yamux::Config::default())
         .boxed();
-    let behaviour = relay::Behaviour::new(peer, relay::Config::default());
+    // All tabs share one address here, which the relay would soon take for a flood.
+    let config = relay::Config {
+        reservation_rate_limiters: Vec::new(),
+        circuit_src_rate_limiters: Vec::new(),
+        max_circuits: 128,
+        ..relay::Config::default()
+    };
+    let behaviour = relay::Behaviour::new(peer, config);
     let config = Config::with_tokio_executor().with_idle_connection_timeout(Duration::from_mins(10));
     let mut swarm = Swarm::new(transport, behaviour, peer, config);
     swarm.listen_on("/ip4/127.0.0.1/tcp/0/ws".parse()?)?;

@@ -86,11 +86,9 @@ impl Node {
         Ok(())
     }
 
-    /// Sends bytes on several streams at once, in equal parts; ends when the peer has them all.
+    /// Sends bytes on several streams at once, in equal parts; ends when the peer has them all. The streams stay open.
     pub async fn pour(&self, peer: &str, size: usize, streams: usize) -> Result<(), JsError> {
-        let peer: PeerId = peer.parse()?;
-        let results = join_all((0..streams).map(|_| self.tab.pour(peer, size / streams))).await;
-        results.into_iter().collect::<Result<Vec<()>, _>>().map(drop).map_err(|error| JsError::new(&error))
+        self.tab.pour(peer.parse()?, size, streams).await.map_err(|error| JsError::new(&error))
     }
 
     /// Sends bytes to the peer and compares what comes back.

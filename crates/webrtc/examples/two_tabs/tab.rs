@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     future::poll_fn,
+    io,
     rc::Rc,
     task::{Poll, Waker},
     time::Duration,
@@ -11,7 +12,7 @@ use std::{
 
 use futures::{
     AsyncReadExt, AsyncWriteExt, StreamExt,
-    future::{Either, select},
+    future::{Either, select, try_join_all},
 };
 use futures_timer::Delay;
 use libp2p::{
@@ -35,7 +36,7 @@ pub(crate) const ECHO: StreamProtocol = StreamProtocol::new("/echo/1");
 /// Sends back what it receives, and after the other side has ended its half, the SHA-256 of it all.
 const ECHO_SUM: StreamProtocol = StreamProtocol::new("/echo-sum/1");
 
-/// Reads to the end and answers how many bytes came, as eight bytes, lowest first.
+/// Hears how many bytes will come, as eight bytes, lowest first, and says it again when they are there; any number of times.
 const COUNT: StreamProtocol = StreamProtocol::new("/count/1");
 
 #[derive(NetworkBehaviour)]
@@ -67,6 +68,8 @@ struct Shared {
     pings: Cell<u32>,
     resets: Cell<u32>,
     duplicates: Cell<u32>,
+    /// Streams to the one peer that bytes are poured to.
+    pouring: RefCell<Vec<Stream>>,
 }
 
 /// The transports of a tab, in the order that matters: `/webrtc`, then circuits, then `base`, which reaches relays.
@@ -133,6 +136,7 @@ impl Tab {
             pings: Cell::new(0),
             resets: Cell::new(0),
             duplicates: Cell::new(0),
+            pouring: RefCell::default(),
         });
         let tab = Self { peer, control, shared };
         spawn_local(tab.clone().run());
@@ -282,28 +286,18 @@ impl Tab {
         }
     }
 
-    /// Sends `size` bytes, and waits until the peer says that all have come.
-    pub(crate) async fn pour(&self, peer: PeerId, size: usize) -> Result<(), String> {
-        let mut stream =
-            self.control.clone().open_stream(peer, COUNT).await.map_err(|error| error.to_string())?;
-        let chunk = vec![7; 60_000];
-        let pouring = async {
-            let mut left = size;
-            while left > 0 {
-                let count = left.min(chunk.len());
-                stream.write_all(&chunk[..count]).await?;
-                left -= count;
-            }
-            stream.close().await?;
-            let mut arrived = [0; 8];
-            stream.read_exact(&mut arrived).await?;
-            Ok::<_, std::io::Error>(u64::from_le_bytes(arrived))
-        };
-        match pouring.await {
-            Ok(arrived) if arrived == size as u64 => Ok(()),
-            Ok(arrived) => Err(format!("{arrived} of {size} bytes came")),
-            Err(error) => Err(error.to_string()),
+    /// Sends bytes on several streams at once, in equal parts, and waits until the peer says that all have come. The streams
+    /// stay open for the next time.
+    pub(crate) async fn pour(&self, peer: PeerId, size: usize, count: usize) -> Result<(), String> {
+        let mut streams = self.shared.pouring.take();
+        while streams.len() < count {
+            let opened = self.control.clone().open_stream(peer, COUNT).await;
+            streams.push(opened.map_err(|error| error.to_string())?);
         }
+        let poured =
+            try_join_all(streams.iter_mut().take(count).map(|stream| pour(stream, size / count))).await;
+        self.shared.pouring.replace(streams);
+        poured.map(drop).map_err(|error| error.to_string())
     }
 
     /// Waits until something holds; panics after half a minute.
@@ -428,18 +422,39 @@ impl Tab {
         let mut incoming = self.control.accept(COUNT);
         while let Some((_, mut stream)) = incoming.next().await {
             spawn_local(async move {
-                let (mut buffer, mut total) = (vec![0; 64 * 1024], 0_u64);
-                while let Ok(count) = stream.read(&mut buffer).await {
-                    if count == 0 {
-                        stream.write_all(&total.to_le_bytes()).await.ok();
-                        stream.close().await.ok();
+                let (mut size, mut buffer) = ([0; 8], vec![0; 64 * 1024]);
+                while stream.read_exact(&mut size).await.is_ok() {
+                    let expected = u64::from_le_bytes(size);
+                    let mut come = 0;
+                    while come < expected {
+                        match stream.read(&mut buffer).await {
+                            Ok(count) if count > 0 => come += count as u64,
+                            _ => return,
+                        }
+                    }
+                    if stream.write_all(&size).await.is_err() {
                         return;
                     }
-                    total += count as u64;
                 }
             });
         }
     }
+}
+
+/// Sends bytes, and waits until they have come.
+async fn pour(stream: &mut Stream, size: usize) -> io::Result<()> {
+    let announced = (size as u64).to_le_bytes();
+    stream.write_all(&announced).await?;
+    let chunk = vec![7; 60_000];
+    let mut left = size;
+    while left > 0 {
+        let count = left.min(chunk.len());
+        stream.write_all(&chunk[..count]).await?;
+        left -= count;
+    }
+    let mut arrived = [0; 8];
+    stream.read_exact(&mut arrived).await?;
+    if arrived == announced { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 /// An error with its causes: libp2p's outer errors say little by themselves.

@@ -7,13 +7,15 @@ const BATCH = 50;
 
 /** Opens `count` streams in batches, and waits until their channels are given back. */
 async function streams(a, b, count) {
+  const alive = async () => {
+    const { opened, closed } = JSON.parse(await a.call("stats", b.peer));
+    return opened - closed;
+  };
+  const before = await alive();
   for (let sent = 0; sent < count; sent += BATCH) {
     assert.equal(await a.call("echo_parallel", b.peer, BATCH, 1_000), BATCH);
   }
-  await until("channels to close", async () => {
-    const { opened, closed } = JSON.parse(await a.call("stats", b.peer));
-    return opened - closed < 5;
-  }, 20_000);
+  await until("channels to close", async () => (await alive()) < before + 5, 20_000);
 }
 
 /** What a page holds after garbage is collected: JavaScript's objects, the browser's, and the memory of the wasm. */
