@@ -64,7 +64,8 @@ async function story(name, openA, openB) {
     for (const [own, other] of [[a, b], [b, a]]) {
       const { local, sent, received } = JSON.parse(await own.call("stats", other.peer));
       assert.equal(local, "host");
-      assert(sent > 4 * MIB && received > 4 * MIB, `${sent} sent, ${received} received`);
+      // Firefox counts for one pair of addresses, and may have used another at first: far more than signalling is enough.
+      assert(sent > 2 * MIB && received > 2 * MIB, `${sent} sent, ${received} received`);
     }
   });
   await step("  a third tab, a Firefox, is closed, which is noticed at once", async () => {
