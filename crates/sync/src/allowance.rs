@@ -7,6 +7,8 @@
 
 use tabchain_primitives::Timestamp;
 
+use crate::bucket::TokenBucket;
+
 /// The most bytes of answers at once: 200,000 headers.
 pub const MOST_BYTES: u64 = 36_000_000;
 /// So many bytes grow back in a second.
@@ -17,8 +19,7 @@ pub const BASE_COST: u64 = 4_096;
 /// What a peer may still ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
-    left: u64,
-    at: Timestamp,
+    left: TokenBucket<MOST_BYTES, { BYTES_PER_SECOND / 1_000 }>,
     refused: bool,
 }
 
@@ -36,15 +37,12 @@ pub enum Leave {
 impl Allowance {
     /// The whole allowance.
     pub const fn new(now: Timestamp) -> Self {
-        Self { left: MOST_BYTES, at: now, refused: false }
+        Self { left: TokenBucket::full(now), refused: false }
     }
 
     /// A question came.
     pub fn ask(&mut self, now: Timestamp) -> Leave {
-        let grown = now.since(self.at).saturating_mul(BYTES_PER_SECOND / 1_000);
-        self.left = self.left.saturating_add(grown).min(MOST_BYTES);
-        self.at = now;
-        if self.left >= BASE_COST {
+        if self.left.refill(now) >= BASE_COST {
             self.refused = false;
             Leave::Given
         } else if std::mem::replace(&mut self.refused, true) {
@@ -56,7 +54,7 @@ impl Allowance {
 
     /// It was answered with so many bytes.
     pub const fn spend(&mut self, bytes: u64) {
-        self.left = self.left.saturating_sub(bytes.saturating_add(BASE_COST));
+        self.left.spend(bytes.saturating_add(BASE_COST));
     }
 }
 

@@ -25,6 +25,7 @@ pub mod allowance;
 pub mod bodies;
 pub mod book;
 pub mod branch;
+mod bucket;
 pub mod compact;
 pub mod early;
 pub mod eviction;

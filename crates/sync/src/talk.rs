@@ -8,6 +8,7 @@
 use tabchain_primitives::Timestamp;
 
 use crate::LinkMessage;
+use crate::bucket::TokenBucket;
 
 /// As much as can be said at once: 64 blocks.
 const MOST: u64 = 64 * BLOCK;
@@ -23,8 +24,7 @@ const NOISE_EVERY_MS: u64 = 1_000;
 /// What a peer may still say.
 #[derive(Clone, Copy, Debug)]
 pub struct Talk {
-    left: u64,
-    at: Timestamp,
+    left: TokenBucket<MOST, { PER_SECOND / 1_000 }>,
     noisy_since: Option<Timestamp>,
 }
 
@@ -42,16 +42,14 @@ pub enum Hearing {
 impl Talk {
     /// The whole allowance.
     pub const fn new(now: Timestamp) -> Self {
-        Self { left: MOST, at: now, noisy_since: None }
+        Self { left: TokenBucket::full(now), noisy_since: None }
     }
 
     /// A peer says something.
     pub fn hear(&mut self, message: &LinkMessage, now: Timestamp) -> Hearing {
-        let grown = now.since(self.at).saturating_mul(PER_SECOND / 1_000);
-        self.left = self.left.saturating_add(grown).min(MOST);
-        self.at = now;
-        if let Some(left) = self.left.checked_sub(cost(message)) {
-            self.left = left;
+        let cost = cost(message);
+        if self.left.refill(now) >= cost {
+            self.left.spend(cost);
             return Hearing::Heard;
         }
         match self.noisy_since {
