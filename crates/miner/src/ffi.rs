@@ -6,7 +6,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::search::{HEADER_BYTES, Job};
+use tabchain_primitives::HEADER_BYTES;
+
+use crate::search::Job;
 
 const HEADER_WORDS: usize = HEADER_BYTES / 4;
 const TARGET_WORDS: usize = 8;

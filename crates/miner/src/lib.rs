@@ -20,4 +20,5 @@
 mod ffi;
 mod search;
 
-pub use search::{Found, HEADER_BYTES, Job};
+pub use search::{Found, Job};
+pub use tabchain_primitives::HEADER_BYTES;

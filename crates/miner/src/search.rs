@@ -1,10 +1,8 @@
 //! A header being worked on, and the search for its nonce.
 
+use tabchain_primitives::HEADER_BYTES;
 use tabchain_primitives::sha256::lanes::{LANES, U32x4};
 use tabchain_primitives::sha256::{self as sha, State, Words};
-
-/// Bytes of a header.
-pub const HEADER_BYTES: usize = 180;
 
 /// Words of a SHA-256 chunk.
 const CHUNK_WORDS: usize = 16;
