@@ -42,18 +42,11 @@ impl Chain {
     }
 
     /// The body of this block, the first that is lacking on its branch, does not come: until it does, the branch counts for
-    /// nothing, whatever its work. An unknown hash is ignored, and so is a block that is not the first.
+    /// nothing, whatever its work. When it [comes](Self::mark_body), the branch is as good as before. An unknown hash is
+    /// ignored, and so is a block that is not the first.
     pub fn withhold(&mut self, hash: &BlockHash) {
         if let Some(index) = self.tree.find(hash) {
             self.tree.withhold(index);
-        }
-    }
-
-    /// The body of a block that was [withheld](Self::withhold) is waited for again. When it is [there](Self::mark_body), this
-    /// happens by itself.
-    pub fn give_back(&mut self, hash: &BlockHash) {
-        if let Some(index) = self.tree.find(hash) {
-            self.tree.give_back(index);
         }
     }
 

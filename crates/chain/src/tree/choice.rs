@@ -87,7 +87,7 @@ impl Tree {
         }
     }
 
-    /// The block that a withheld branch begins with has come, or is waited for again: the branch counts as any other.
+    /// The block that a withheld branch begins with has come: the branch counts as any other.
     pub(crate) fn give_back(&mut self, index: Index) {
         let begins = self.parent(index).is_some_and(|parent| !self.node(parent).withheld);
         if !self.node(index).withheld || !begins {

@@ -107,7 +107,7 @@ enum Deed {
     Invalid(sample::Index),
     /// The first body that is lacking on the best chain does not come.
     Withhold,
-    /// It is waited for again.
+    /// The branch counts again.
     GiveBack(sample::Index),
     BringIn {
         from: sample::Index,
