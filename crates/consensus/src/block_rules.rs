@@ -80,6 +80,7 @@ pub struct CheckedBlock {
     hash: BlockHash,
     ids: Vec<TxId>,
     senders: Vec<Address>,
+    bytes: usize,
 }
 
 /// A [`CheckedBlock`] whose signatures are valid: it can be connected to a chain.
@@ -94,7 +95,8 @@ impl CheckedBlock {
         tx_count_matches(&block)?;
         let names = Names::of_all(&block.transactions);
         tx_root_matches(&block.header, merkle_root(&names))?;
-        block_fits_limit(spec, block_bytes(&names))?;
+        let bytes = block_bytes(&names);
+        block_fits_limit(spec, bytes)?;
         let ids: Vec<TxId> = names.into_iter().map(|names| names.id).collect();
         no_transaction_appears_twice(&ids)?;
         for (index, transaction) in block.transactions.iter().enumerate() {
@@ -102,7 +104,7 @@ impl CheckedBlock {
                 .map_err(|error| BlockError::Transaction { index, error })?;
         }
         let senders = Address::of_all(block.transactions.iter().map(Transaction::sender));
-        Ok(Self { hash: block.hash(), block, ids, senders })
+        Ok(Self { hash: block.hash(), block, ids, senders, bytes })
     }
 
     /// The block.
@@ -123,6 +125,11 @@ impl CheckedBlock {
     /// The addresses of its transactions' senders, in order.
     pub fn senders(&self) -> &[Address] {
         &self.senders
+    }
+
+    /// How many bytes the block has, its header included.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The signatures of its transactions, to be checked for the chain with this genesis.

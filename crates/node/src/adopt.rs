@@ -8,7 +8,7 @@
 use tabchain_chain::{InsertError, Inserted, Step, Undo};
 use tabchain_consensus::{BlockError, CheckedBlock, VerifiedBlock};
 use tabchain_primitives::codec::Decode;
-use tabchain_primitives::{Block, BlockHash, Header, Height, Timestamp, Transaction};
+use tabchain_primitives::{Block, BlockHash, Header, Height, Timestamp};
 use tabchain_records::{Column, Query, Rows};
 use tabchain_sync::PeerId;
 use tabchain_sync::score::Fault;
@@ -105,10 +105,7 @@ impl Node {
             return;
         }
         match CheckedBlock::check(&self.config.spec, block) {
-            Ok(checked) => {
-                let bytes = checked.block().transactions.iter().map(Transaction::size).sum();
-                self.verify(Job::Block { checked: Box::new(checked), source, bytes, places: Vec::new() });
-            }
+            Ok(checked) => self.verify(Job::Block { checked: Box::new(checked), source, places: Vec::new() }),
             Err(error) => self.refuse_block(&hash, source, &error),
         }
     }

@@ -1,8 +1,9 @@
 //! Signatures sent out to be verified. Whatever is cheap to check was checked before.
 //!
-//! Bounds: a block is verified once at a time, and no more blocks are fetched while [`MAX_SIGNATURES_OUT`] signatures of them are out or
-//! [`MAX_BLOCK_BYTES_OUT`]; transactions of peers come from
-//! bounded requests, and nothing of them is taken while [`MAX_TRANSACTION_JOBS`] or [`MAX_RELAYED_BYTES`] are out.
+//! Bounds: a block is verified once at a time, and no more blocks are fetched while [`MAX_SIGNATURES_OUT`] signatures of them
+//! or [`MAX_BLOCK_BYTES_OUT`] are out; transactions of peers come from bounded requests, and nothing of them is taken while [`MAX_TRANSACTION_JOBS`] or [`MAX_RELAYED_BYTES`] are out.
+
+use std::collections::BTreeSet;
 
 use tabchain_consensus::{CheckedBlock, CheckedTransaction, SignatureChecks, Verdict, VerifiedTransaction};
 use tabchain_primitives::BlockHash;
@@ -24,26 +25,33 @@ pub(crate) const MAX_SIGNATURES_OUT: usize = 4_096;
 /// So many bytes of blocks may be out, however large the blocks are.
 pub(crate) const MAX_BLOCK_BYTES_OUT: usize = 16 * 1024 * 1024;
 
-/// How much of blocks is out.
-#[derive(Clone, Copy, Debug, Default)]
+/// Which blocks are out, and how much of them.
+#[derive(Debug, Default)]
 pub(crate) struct BlocksOut {
+    hashes: BTreeSet<BlockHash>,
     signatures: usize,
     pub(crate) bytes: usize,
 }
 
 impl BlocksOut {
     fn add(&mut self, job: &Job) {
-        self.signatures += job.block_signatures();
-        self.bytes += job.block_bytes();
+        if let Job::Block { checked, places, .. } = job {
+            self.hashes.insert(checked.hash());
+            self.signatures += places.len();
+            self.bytes += checked.bytes();
+        }
     }
 
     fn take(&mut self, job: &Job) {
-        self.signatures -= job.block_signatures();
-        self.bytes -= job.block_bytes();
+        if let Job::Block { checked, places, .. } = job {
+            self.hashes.remove(&checked.hash());
+            self.signatures -= places.len();
+            self.bytes -= checked.bytes();
+        }
     }
 
     /// Whether there are enough for now.
-    pub(crate) fn are_enough(self) -> bool {
+    pub(crate) fn are_enough(&self) -> bool {
         self.signatures >= MAX_SIGNATURES_OUT || self.bytes >= MAX_BLOCK_BYTES_OUT
     }
 }
@@ -54,8 +62,6 @@ pub(crate) enum Job {
     Block {
         checked: Box<CheckedBlock>,
         source: Source,
-        /// How many bytes its transactions have.
-        bytes: usize,
         /// The places of the transactions whose signatures are being verified: not of those that were when they came into the
         /// memory pool.
         places: Vec<usize>,
@@ -66,23 +72,6 @@ pub(crate) enum Job {
     Restored { checked: Vec<CheckedTransaction> },
     /// A transaction of our own side.
     Own { checked: Box<CheckedTransaction>, command: CommandId },
-}
-
-impl Job {
-    /// How many bytes a block among them has.
-    pub(crate) fn block_bytes(&self) -> usize {
-        match self {
-            Self::Block { bytes, .. } => *bytes,
-            _ => 0,
-        }
-    }
-
-    fn block_signatures(&self) -> usize {
-        match self {
-            Self::Block { places, .. } => places.len(),
-            _ => 0,
-        }
-    }
 }
 
 impl Node {
@@ -126,7 +115,7 @@ impl Node {
     }
 
     pub(crate) fn is_verifying(&self, hash: &BlockHash) -> bool {
-        self.jobs.values().any(|job| matches!(job, Job::Block { checked, .. } if checked.hash() == *hash))
+        self.blocks_out.hashes.contains(hash)
     }
 
     /// Whether more transactions of peers can be taken.
@@ -146,7 +135,7 @@ impl Node {
 
     fn finish(&mut self, job: Job, verdict: Verdict) {
         match job {
-            Job::Block { checked, source, places, .. } => {
+            Job::Block { checked, source, places } => {
                 let hash = checked.hash();
                 let verdict = match verdict {
                     Verdict::Invalid { index } => {
