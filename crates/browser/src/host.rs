@@ -159,8 +159,7 @@ impl Host {
         let count = options.checkers as usize;
         let (check_orders, to_check) = async_channel::bounded(2 * count.max(1));
         let (outcomes, checked) = async_channel::bounded(QUEUE);
-        let checkers = Checkers { count, orders: check_orders, outcomes: checked };
-        let checkers = Some(checkers);
+        let checkers = Some(Checkers { count, orders: check_orders, outcomes: checked });
         let ports = Ports { net_commands, net_events, mining_orders, solutions: solved, checkers };
         let pipe = Pipe::join(port, incoming, outgoing);
         let (driver, handle) = Driver::new(config, store.clone(), SystemClock, ports);

@@ -1,8 +1,8 @@
 //! The only event loop: it turns a pure [`Node`](tabchain_node::Node) into a running one.
 //!
 //! The node says what it wants done; the driver has it done by a [`Store`](tabchain_store::Store), a network (the two
-//! channels of a `tabchain_net::NetHandle`), a clock, a miner and
-//! checkers of signatures, and tells the node what came of it. It decides nothing. The same loop runs in a tab's worker, on a server, and in tests.
+//! channels of a `tabchain_net::NetHandle`), a clock, a miner and checkers of signatures, and tells the node what came of it.
+//! It decides nothing. The same loop runs in a tab's worker, on a server, and in tests.
 //!
 //! ```text
 //!   Handle --calls--> +--------+ --load, commit--> Store
