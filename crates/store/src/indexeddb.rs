@@ -5,13 +5,18 @@
 //! its own requests is ever awaited, since the browser ends a transaction that has nothing to do. For the same reason a
 //! call, once begun, runs to its end by itself, however late its caller looks at it again, and even if never.
 //!
+//! Questions asked in one turn are answered by one transaction, and the browser is waited for once: beginning and ending a transaction
+//! costs more than a read. When it fails, each question has one of its own, so that what is wrong with one is told to that one.
+//!
 //! The database's version is our schema. When another tab upgrades or deletes the database, this one lets go at once
 //! and answers `Closed` from then on.
 
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::slice;
 
 use futures::channel::oneshot;
-use indexed_db_futures::cursor::CursorDirection;
+use indexed_db_futures::OpenDbResult;
 use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{Error, OpenDbError, UnexpectedDataError};
 use indexed_db_futures::internals::SystemRepr;
@@ -20,14 +25,16 @@ use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{
     Transaction, TransactionDurability, TransactionMode, TransactionOptions,
 };
-use indexed_db_futures::{KeyRange, OpenDbResult};
-use js_sys::{ArrayBuffer, Uint8Array};
 use tabchain_records::{Batch, Change, Column, Durability, Query, Rows, StoreError};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 
+use self::read::{Read, binary, key_range};
 use crate::{SCHEMA, Store};
+
+#[path = "indexeddb/read.rs"]
+mod read;
 
 /// Rows in one IndexedDB database. Clones are handles of the same writer; the last one to go closes the database.
 #[derive(Clone, Debug)]
@@ -67,8 +74,15 @@ impl IdbStore {
 
 impl Store for IdbStore {
     async fn load(&self, query: Query) -> Result<Rows, StoreError> {
-        let connection = Rc::clone(&self.connection);
-        by_itself(async move { connection.load(query).await }).await
+        if query.is_vacant() {
+            return Ok(Rows::default());
+        }
+        let (tell, told) = oneshot::channel();
+        if self.connection.ask(query, tell) {
+            let connection = Rc::clone(&self.connection);
+            spawn_local(async move { connection.answer_all().await });
+        }
+        told.await.expect("whoever asks is told")
     }
 
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -86,8 +100,13 @@ const EPOCH: &str = "epoch";
 #[derive(Debug)]
 struct Connection {
     database: Database,
+    /// Questions of this turn.
+    asked: RefCell<Vec<Asked>>,
     _let_go: Closure<dyn FnMut()>,
 }
+
+/// A question, and where its answer goes.
+type Asked = (Query, oneshot::Sender<Result<Rows, StoreError>>);
 
 impl Connection {
     async fn open(name: &str) -> Result<Self, StoreError> {
@@ -102,26 +121,61 @@ impl Connection {
             move || database.close()
         });
         database.as_sys().set_onversionchange(Some(let_go.as_ref().unchecked_ref()));
-        Ok(Self { database, _let_go: let_go })
+        Ok(Self { database, asked: RefCell::default(), _let_go: let_go })
     }
 
-    async fn load(&self, query: Query) -> Result<Rows, StoreError> {
-        if query.is_vacant() {
-            return Ok(Rows::default());
+    /// Takes a question in; true for the first of a turn, after which all of them are to be answered.
+    fn ask(&self, query: Query, tell: oneshot::Sender<Result<Rows, StoreError>>) -> bool {
+        let mut asked = self.asked.borrow_mut();
+        asked.push((query, tell));
+        asked.len() == 1
+    }
+
+    /// Answers the questions of a turn.
+    async fn answer_all(&self) {
+        let (queries, tells): (Vec<_>, Vec<_>) = self.asked.take().into_iter().unzip();
+        let answers = match self.read(&queries).await {
+            Ok(answers) => answers,
+            Err(error) if queries.len() == 1 => vec![Err(error)],
+            Err(_) => self.read_singly(&queries).await,
+        };
+        for (tell, answer) in tells.into_iter().zip(answers) {
+            // Nobody may be listening any more; the question was answered all the same.
+            let _ = tell.send(answer);
         }
-        let name = query.column().name();
-        let transaction = self.database.transaction(name).build().map_err(refused)?;
-        let table = transaction.object_store(name).map_err(refused)?;
-        match query {
-            Query::Get { key, .. } => get(&table, key).await,
-            Query::Range { from, to, limit, reverse: false, .. } => ascending(&table, &from, to, limit).await,
-            Query::Range { from, to, limit, reverse: true, .. } => descending(&table, &from, to, limit).await,
+    }
+
+    async fn read_singly(&self, queries: &[Query]) -> Vec<Result<Rows, StoreError>> {
+        let mut answers = Vec::with_capacity(queries.len());
+        for query in queries {
+            let answer = self.read(slice::from_ref(query)).await;
+            answers.extend(answer.unwrap_or_else(|error| vec![Err(error)]));
         }
+        answers
+    }
+
+    /// Answers questions by one transaction, or says why that could not be had.
+    async fn read(&self, queries: &[Query]) -> Result<Vec<Result<Rows, StoreError>>, StoreError> {
+        let names = names_of(|column| queries.iter().any(|query| query.column() == column));
+        let transaction = self.database.transaction(&names[..]).build().map_err(refused)?;
+        let mut reads = Vec::with_capacity(queries.len());
+        for query in queries {
+            let table = transaction.object_store(query.column().name()).map_err(refused)?;
+            reads.push(Read::begin(&table, query).await?);
+        }
+        finish(transaction).await?;
+        let mut answers = Vec::with_capacity(reads.len());
+        for read in reads {
+            answers.push(read.rows().await);
+        }
+        Ok(answers)
     }
 
     async fn commit(&self, batch: Batch, epoch: u32) -> Result<(), StoreError> {
         batch.check()?;
-        let transaction = self.begin_write(&names_in(&batch), batch.durability())?;
+        let mut names = names_of(|column| batch.changes().iter().any(|change| change.column() == column));
+        names.push(FACTS);
+        let transaction = self.begin_write(&names, batch.durability())?;
         if written_epoch(&transaction).await? != epoch {
             return Err(StoreError::Fenced);
         }
@@ -210,11 +264,9 @@ async fn by_itself<T: 'static>(
     told.await.expect("a spawned call ends by telling")
 }
 
-/// The object stores a batch touches, and the one with the epoch.
-fn names_in(batch: &Batch) -> Vec<&'static str> {
-    let touched = |column: &Column| batch.changes().iter().any(|change| change.column() == *column);
-    let columns = Column::ALL.into_iter().filter(touched).map(Column::name);
-    columns.chain([FACTS]).collect()
+/// The object stores of the columns that are wanted.
+fn names_of(wanted: impl Fn(Column) -> bool) -> Vec<&'static str> {
+    Column::ALL.into_iter().filter(|column| wanted(*column)).map(Column::name).collect()
 }
 
 async fn written_epoch(transaction: &Transaction<'_>) -> Result<u32, StoreError> {
@@ -256,86 +308,6 @@ async fn finish(transaction: Transaction<'_>) -> Result<(), StoreError> {
         }
         _ => refused(error),
     })
-}
-
-async fn get(table: &ObjectStore<'_>, key: Vec<u8>) -> Result<Rows, StoreError> {
-    let value: Option<JsValue> =
-        table.get(binary(&key)).primitive().map_err(refused)?.await.map_err(refused)?;
-    let row = value.map(|value| Ok((key, value_bytes(value)?))).transpose()?;
-    Ok(Rows(row.into_iter().collect()))
-}
-
-async fn ascending(
-    table: &ObjectStore<'_>,
-    from: &[u8],
-    to: Option<Vec<u8>>,
-    limit: u32,
-) -> Result<Rows, StoreError> {
-    let range = key_range(from, to.as_deref());
-    let keys =
-        table.get_all_keys::<JsValue>().with_query::<JsValue, _>(range.clone()).with_limit(limit).primitive();
-    let values = table.get_all::<JsValue>().with_query::<JsValue, _>(range).with_limit(limit).primitive();
-    let (keys, values) = (keys.map_err(refused)?, values.map_err(refused)?);
-    let (keys, values) = (keys.await.map_err(refused)?, values.await.map_err(refused)?);
-    let row = |(key, value): (Result<JsValue, Error>, Result<JsValue, Error>)| {
-        Ok((key_bytes(key.map_err(refused)?)?, value_bytes(value.map_err(refused)?)?))
-    };
-    keys.zip(values).map(row).collect::<Result<_, _>>().map(Rows)
-}
-
-/// A key cursor finds the lowest key that is wanted, in two steps however many rows; the rows themselves come at once.
-async fn descending(
-    table: &ObjectStore<'_>,
-    from: &[u8],
-    to: Option<Vec<u8>>,
-    limit: u32,
-) -> Result<Rows, StoreError> {
-    let range = key_range(from, to.as_deref());
-    let cursor = table
-        .open_key_cursor()
-        .with_query::<JsValue, _>(range)
-        .with_direction(CursorDirection::Prev)
-        .primitive();
-    let Some(mut cursor) = cursor.map_err(refused)?.await.map_err(refused)? else {
-        return Ok(Rows::default());
-    };
-    let highest = cursor_key(&cursor)?;
-    cursor.advance_by(limit - 1).await.map_err(refused)?;
-    // Past the end one browser clears the key, another leaves the old one standing.
-    let lowest = match cursor_key(&cursor)? {
-        Some(key) if limit == 1 || Some(&key) != highest.as_ref() => key,
-        _ => from.to_vec(),
-    };
-    let mut rows = ascending(table, &lowest, to, limit).await?;
-    rows.0.reverse();
-    Ok(rows)
-}
-
-fn cursor_key(cursor: &indexed_db_futures::cursor::BaseCursor) -> Result<Option<Vec<u8>>, StoreError> {
-    let key: Option<JsValue> = cursor.primary_key().map_err(refused)?;
-    key.map(key_bytes).transpose()
-}
-
-/// A copy for the browser. A view would be cheaper here, but it would have the browser clone all of our memory.
-fn binary(bytes: &[u8]) -> JsValue {
-    Uint8Array::from(bytes).into()
-}
-
-fn key_range(from: &[u8], to: Option<&[u8]>) -> KeyRange<JsValue> {
-    match to {
-        Some(to) => KeyRange::Bound(binary(from), false, binary(to), true),
-        None => KeyRange::LowerBound(binary(from), false),
-    }
-}
-
-fn key_bytes(key: JsValue) -> Result<Vec<u8>, StoreError> {
-    let key: ArrayBuffer = key.dyn_into().map_err(|_| StoreError::Corrupt("a key is not binary"))?;
-    Ok(Uint8Array::new(&key).to_vec())
-}
-
-fn value_bytes(value: JsValue) -> Result<Vec<u8>, StoreError> {
-    let value: Uint8Array = value.dyn_into().map_err(|_| StoreError::Corrupt("a value is not binary"))?;
-    Ok(value.to_vec())
 }
 
 fn dom_name(error: &OpenDbError) -> Option<String> {

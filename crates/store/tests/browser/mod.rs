@@ -6,7 +6,9 @@ use futures::future::join_all;
 use futures::poll;
 use indexed_db_futures::database::Database;
 use indexed_db_futures::prelude::*;
-use tabchain_store::{Batch, Column, Durability, IdbStore, Query, SCHEMA, Store, StoreError};
+use js_sys::{Function, Uint8Array};
+use tabchain_store::{Batch, Column, Durability, IdbStore, Query, Rows, SCHEMA, Store, StoreError};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::contract;
@@ -137,6 +139,78 @@ async fn a_commit_nobody_waits_for_is_kept_whole() {
     // The next commit waits its turn behind the abandoned one.
     store.commit(Batch::default()).await.unwrap();
     assert_eq!(store.load(Query::prefix(Column::Index, b"", 999)).await.unwrap().0.len(), 500);
+}
+
+#[wasm_bindgen_test]
+async fn questions_asked_together_are_one_transaction_and_none_is_aborted() {
+    let store = fresh("questions_asked_together_are_one_transaction_and_none_is_aborted").await;
+    contract::fill(&store, 9).await;
+    let watch = Function::new_no_args(
+        "const counts = self.counts = { begun: 0, aborted: 0 };
+         const { transaction } = IDBDatabase.prototype, { abort } = IDBTransaction.prototype;
+         IDBDatabase.prototype.transaction = function (...of) { counts.begun++; return transaction.apply(this, of); };
+         IDBTransaction.prototype.abort = function () { counts.aborted++; return abort.apply(this); };
+         self.unwatch = () => { Object.assign(IDBDatabase.prototype, { transaction }); Object.assign(IDBTransaction.prototype, { abort }); };",
+    );
+    watch.call0(&JsValue::NULL).expect("the prototypes can be watched");
+
+    let range = Query::range(Column::Headers, [2], Some(vec![5]), 9);
+    let highest = Query::prefix(Column::Headers, b"", 2).reversed();
+    let gets = (0..8_u8).map(|key| Query::get(Column::Headers, [key]));
+    let elsewhere = [Query::get(Column::Meta, b"tip"), Query::prefix(Column::Bodies, b"", 9).reversed()];
+    let queries = gets.chain([range, highest]).chain(elsewhere);
+    let answers = join_all(queries.map(|query| store.load(query))).await;
+
+    let counts =
+        Function::new_no_args("self.unwatch(); return `${self.counts.begun} ${self.counts.aborted}`;");
+    let counts = counts.call0(&JsValue::NULL).expect("they were watched").as_string();
+    assert_eq!(counts.as_deref(), Some("1 0"));
+    let keys: Vec<_> = answers
+        .into_iter()
+        .map(|answer| answer.unwrap().0.iter().map(|(key, value)| (key[0], value.len())).collect::<Vec<_>>())
+        .collect();
+    for (key, rows) in (0..8).zip(&keys) {
+        assert_eq!(*rows, [(key, 32)]);
+    }
+    assert_eq!(keys[8..], [vec![(2, 32), (3, 32), (4, 32)], vec![(8, 32), (7, 32)], vec![], vec![]]);
+}
+
+#[wasm_bindgen_test]
+async fn of_questions_asked_together_only_the_one_that_can_not_be_answered_is_refused() {
+    let name = "of_questions_asked_together_only_the_one_that_can_not_be_answered_is_refused";
+    IdbStore::destroy(name).await.unwrap();
+    // Of our columns only one is there, and one of its rows is not ours.
+    let foreign = Database::open(name).with_version(u32::try_from(SCHEMA).unwrap()).with_on_upgrade_needed(
+        |_, database| {
+            let headers = database.create_object_store("headers").build()?;
+            headers.put("a word").with_key(JsValue::from(key(1))).build().map(drop)?;
+            headers.put(JsValue::from(key(7))).with_key(JsValue::from(key(2))).build().map(drop)
+        },
+    );
+    foreign.build().unwrap().await.unwrap().close();
+
+    let store = IdbStore::open(name).await.unwrap();
+    let asked = [
+        Query::get(Column::Headers, [1]),
+        Query::get(Column::Headers, [2]),
+        Query::get(Column::Peers, [2]),
+        Query::get(Column::Headers, [3]),
+    ];
+    let answers = join_all(asked.map(|query| store.load(query))).await;
+    assert_eq!(
+        answers,
+        [
+            Err(StoreError::Corrupt("a value is not binary")),
+            Ok(Rows(vec![(vec![2], vec![7])])),
+            Err(StoreError::Corrupt("a column is missing")),
+            Ok(Rows::default()),
+        ]
+    );
+}
+
+/// One byte for the browser.
+fn key(byte: u8) -> Uint8Array {
+    Uint8Array::from(&[byte][..])
 }
 
 /// A writer on an empty database of that name, whatever an earlier run left behind.
