@@ -349,6 +349,8 @@ impl Net {
                     return Vec::new();
                 }
                 let now = Instant::now();
+                // Whoever has just come waits for the first peers, and can be found only once its new address is known.
+                self.discover(now);
                 self.next_registration = now;
                 self.next_discovery = now;
                 self.relay_event(&relay_peer_id, true)
