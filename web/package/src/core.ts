@@ -6,13 +6,24 @@ let module: Promise<WebAssembly.Module> | undefined;
 let panicked: string | undefined;
 const listeners = new Set<(message: string) => void>();
 
-/** Loads the one wasm file: once a page, for the window and for its worker. */
+/** Fetches and compiles the one wasm file, once a page. */
+export async function fetchCore(): Promise<WebAssembly.Module> {
+  module ??= compile(new URL('../wasm/tabchain_bg.wasm', import.meta.url));
+  try {
+    return await module;
+  } catch (cause) {
+    // A file that could not be fetched may be there the next time.
+    module = undefined;
+    throw notLoaded(cause);
+  }
+}
+
+/** Loads the program into the window, and gives it for its worker. */
 export async function loadCore(): Promise<WebAssembly.Module> {
   if (panicked !== undefined)
     throw new TabchainError('internal', `the network part of this page has crashed: reload the page (${panicked})`);
-  module ??= compile(new URL('../wasm/tabchain_bg.wasm', import.meta.url));
+  const compiled = await fetchCore();
   try {
-    const compiled = await module;
     initSync({ module: compiled });
     onPanic((message) => {
       panicked = message;
@@ -20,10 +31,7 @@ export async function loadCore(): Promise<WebAssembly.Module> {
     });
     return compiled;
   } catch (cause) {
-    // A file that could not be fetched may be there the next time.
-    module = undefined;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TabchainError('internal', `the node's program could not be loaded: ${reason}`, undefined, { cause });
+    throw notLoaded(cause);
   }
 }
 
@@ -31,4 +39,9 @@ export async function loadCore(): Promise<WebAssembly.Module> {
 export function onCorePanic(listener: (message: string) => void): () => void {
   listeners.add(listener);
   return () => void listeners.delete(listener);
+}
+
+function notLoaded(cause: unknown): TabchainError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new TabchainError('internal', `the node's program could not be loaded: ${reason}`, undefined, { cause });
 }

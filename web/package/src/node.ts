@@ -1,4 +1,5 @@
 import { Introduction } from './bootstrap.js';
+import { fetchCore } from './core.js';
 import { TabchainError, aborted, unlessAborted } from './error.js';
 import type { NodeEventMap } from './events.js';
 import { keepingOf } from './keeping.js';
@@ -34,6 +35,15 @@ export class Node extends EventTarget implements AsyncDisposable {
   readonly #session: Session;
   readonly #holder: Holder;
   readonly #closing: AbortController;
+
+  /**
+   * Fetches and compiles the node's program ahead of time, so that `open` takes less. Nothing is stored, nobody is
+   * connected to, and a failure matters only if it is still one when a node is opened.
+   */
+  static async prepare(): Promise<void> {
+    checkSupport();
+    await fetchCore();
+  }
 
   /**
    * Opens a node. It opens without relays and without network too, and goes on looking for them.

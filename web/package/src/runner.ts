@@ -54,6 +54,8 @@ export class Runner implements Service {
     if (level) log(level);
     const swarm = new Swarm({ network, identity: seed }, port1);
     const runner = new Runner(options, swarm, listener);
+    // Relays are dialled while the node reads what is stored.
+    void runner.#relays.keep(options.bootstrap, runner.#closing.signal);
     try {
       const { peerId } = swarm;
       const open: Open = { type: 'open', module, network, name, peerId, keeping, port: port2, log: level };
@@ -62,7 +64,6 @@ export class Runner implements Service {
       runner.#end();
       throw error;
     }
-    void runner.#relays.keep(options.bootstrap, runner.#closing.signal);
     return runner;
   }
 

@@ -1,4 +1,4 @@
-import type { Node } from 'tabchain';
+import { Node } from 'tabchain';
 import { LiveNode } from './node.svelte';
 import { optionsFrom } from './options';
 import { preferences } from './preferences';
@@ -26,6 +26,11 @@ class Session {
 
   get phase(): Phase {
     return this.#phase;
+  }
+
+  /** While a person reads what joining means, the program comes. Should it fail, joining tries again and says so. */
+  prepare(): void {
+    Node.prepare().catch(() => undefined);
   }
 
   async join(): Promise<void> {
