@@ -1,6 +1,7 @@
 //! Newcomers who join in the middle, are of use at once, and check the past afterwards; and those who forget it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -163,6 +164,43 @@ fn every_peer_gives_a_share_and_the_whole_chain_is_checked_here() {
     assert!(sim.run_until(300_000, |sim| is_complete(sim, later)));
     assert!(joined_at(&sim, later).is_some());
     has_everything(&mut sim, later, &paid);
+}
+
+#[test]
+fn what_lies_above_a_snapshot_comes_while_it_is_fetched_and_not_again_afterwards() {
+    let (mut sim, nodes, paid) = archives(11, 2, 100);
+    let silent = Rc::new(Cell::new(true));
+    let given = Rc::new(RefCell::new(Vec::new()));
+    for &node in &nodes {
+        let (silent, given) = (Rc::clone(&silent), Rc::clone(&given));
+        sim.corrupt(
+            node,
+            Box::new(move |_, message| {
+                if let Message::Response(_, Response::Bodies(bodies)) = &message {
+                    given.borrow_mut().extend(bodies.iter().map(|body| body.hash));
+                }
+                let chunks = matches!(message, Message::Response(_, Response::StateChunks(_)));
+                (!chunks || !silent.get()).then_some(message)
+            }),
+        );
+    }
+    let late = newcomer(&mut sim, &nodes, limits());
+    sim.run_for(3_000);
+    assert_eq!(sim.status(late).sync, SyncState::Snapshot, "nobody gives the balances");
+    let tip = height(&mut sim, nodes[0]);
+    let snapshot = sim.status(late).progress.snapshot.expect("it has chosen").height.value();
+    let above: BTreeSet<_> =
+        (snapshot + 1..=tip).filter_map(|height| hash_at(&mut sim, nodes[0], height)).collect();
+    assert_eq!(given.borrow().iter().copied().collect::<BTreeSet<_>>(), above);
+    let before = given.borrow().len();
+    silent.set(false);
+    assert!(sim.run_until(60_000, |sim| sim.status(late).sync == SyncState::Synced));
+    assert_eq!(height(&mut sim, late), tip);
+    assert_eq!(joined_at(&sim, late), Some(snapshot));
+    let later = given.borrow()[before..].iter().filter(|hash| above.contains(*hash)).count();
+    assert_eq!(later, 0, "all of it was here");
+    assert!(sim.run_until(300_000, |sim| is_complete(sim, late)));
+    has_everything(&mut sim, late, &paid);
 }
 
 #[test]

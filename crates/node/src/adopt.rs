@@ -80,7 +80,7 @@ impl Node {
         header: Header,
         hash: &BlockHash,
     ) -> Result<Inserted, InsertError> {
-        let inserted = self.chain.insert_header(header, self.now)?;
+        let inserted = self.chain.insert_hashed_header(header, *hash, self.now)?;
         if matches!(inserted, Inserted::New) {
             self.note_header(hash, true);
             self.delete_evicted();

@@ -90,10 +90,10 @@ impl Node {
     }
 
     /// Bodies to be fetched, oldest first: those that lead to the best header, and once there are none, those of the past. Last
-    /// come those that are not waited for any more.
+    /// come those that are not waited for any more. On the way to a snapshot, those above it.
     fn wanted_bodies(&self) -> Vec<BlockHash> {
         if self.is_joining() {
-            return Vec::new();
+            return self.bodies_above_snapshot(WANTED);
         }
         let ahead = self.chain.best_header().work > self.chain.tip().work;
         let wanted = if ahead { self.chain.missing_bodies(WANTED) } else { Vec::new() };

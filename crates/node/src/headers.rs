@@ -3,19 +3,22 @@
 //! An answer that is not full shows the end of a peer's chain. If that is all there is and it has more work than our best
 //! chain, it is taken in at once. A chain of more than one answer is weighed to its end first, and nothing of it kept; the
 //! heaviest that was weighed is then fetched again, from everybody who has it, and kept as it comes. What has less work
-//! than our best chain is never kept, however long it is.
+//! than our best chain is never kept, however long it is. Of one chain at a time the beginning is held meanwhile
+//! ([`beginning`](crate::beginning)), so that no more than the rest of it must come twice.
 //!
 //! Bounds: chains being weighed in `tabchain_sync::headers`, of 36 bytes for 2,000 headers each; one more that was
-//! weighed and waits, one that is being fetched (`tabchain_sync::branch`). What is kept has been proven to be worth it.
+//! weighed and waits, one that is being fetched (`tabchain_sync::branch`); one beginning. What is kept has been proven to
+//! be worth it.
 
 use tabchain_chain::{Inserted, Stretch, WeighError, Weighing};
-use tabchain_primitives::{BlockHash, Header, Timestamp};
+use tabchain_primitives::{BlockHash, Header, Timestamp, Work};
 use tabchain_sync::branch::{BranchDownload, Given, StretchPlan, WINDOW};
 use tabchain_sync::headers::{Bar, Before};
 use tabchain_sync::message::MAX_HEADERS;
 use tabchain_sync::score::Fault;
 use tabchain_sync::{PeerId, Request, TipClaim};
 
+use crate::beginning::Beginning;
 use crate::fetch::{Asked, PATIENCE_MS};
 use crate::node::Node;
 
@@ -29,6 +32,8 @@ const HOLD_MS: u64 = 60_000;
 pub(crate) struct Heaviest {
     proven: Option<Proven>,
     branch: Option<BranchDownload>,
+    /// Of a chain that is being weighed, or was.
+    beginning: Beginning,
 }
 
 #[derive(Debug)]
@@ -49,12 +54,12 @@ impl Heaviest {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         let proven = self.proven.as_ref().map_or(0, |proven| proven.weighing.bytes());
-        proven + self.branch.as_ref().map_or(0, BranchDownload::bytes)
+        proven + self.branch.as_ref().map_or(0, BranchDownload::bytes) + self.beginning.bytes()
     }
 
     /// The most bytes held.
     pub(crate) const fn max_bytes() -> usize {
-        2 * Weighing::max_bytes() + WINDOW * MAX_HEADERS * size_of::<Header>()
+        2 * Weighing::max_bytes() + WINDOW * MAX_HEADERS * size_of::<Header>() + Beginning::max_bytes()
     }
 
     /// Whether headers are being fetched or waited for.
@@ -71,6 +76,9 @@ impl Node {
         }
         self.begin_branch();
         self.fetch_branch();
+        if !self.needs_beginning() {
+            self.heaviest.beginning = Beginning::default();
+        }
         loop {
             let bar = self.bar();
             let chain = &self.chain;
@@ -124,19 +132,23 @@ impl Node {
         };
         let known = if before.is_none() { self.known_beginning(headers) } else { 0 };
         let (known, new) = headers.split_at(known);
-        let begun = || {
-            let from = known.last().map_or_else(|| new.first().map(Header::parent), |last| Some(last.hash()));
-            self.chain.weigh_from(&from.unwrap_or_else(|| self.chain.best_header().hash))
-        };
-        let Some(mut weighing) = before.or_else(begun) else {
-            return self.dishonest_headers(&peer);
+        let from = known.last().map_or_else(|| new.first().map(Header::parent), |last| Some(last.hash()));
+        let from = from.unwrap_or_else(|| self.chain.best_header().hash);
+        let Some(mut weighing) = before.or_else(|| self.chain.weigh_from(&from)) else {
+            return self.leads_nowhere(&peer, &from);
         };
         let elsewhere = new
             .first()
             .is_some_and(|first| first.parent() != *weighing.end() && self.chain.contains(&first.parent()));
         match weighing.add(&self.config.spec, new, self.now) {
-            Ok(()) if headers.len() == MAX_HEADERS => self.headers.goes_on(&peer, weighing, self.now),
-            Ok(()) => self.end_seen(peer, weighing, new),
+            Ok(()) if headers.len() == MAX_HEADERS => {
+                self.hold(&weighing, new);
+                self.headers.goes_on(&peer, weighing, self.now);
+            }
+            Ok(()) => {
+                self.hold(&weighing, new);
+                self.end_seen(peer, weighing, new);
+            }
             // What is from the future is not held against the sender, and what lies below it counts.
             Err(WeighError::TooEarly { at }) => {
                 if weighing.work() > self.chain.best_header().work {
@@ -163,6 +175,22 @@ impl Node {
         self.keep_stretches();
     }
 
+    /// Holds what was just weighed, if it is of the chain whose beginning is held, or of a first one.
+    fn hold(&mut self, weighing: &Weighing, newest: &[Header]) {
+        let begins = weighing.stretches().len() == 1;
+        let is_short = newest.len() < MAX_HEADERS;
+        if !begins || !is_short && !self.needs_beginning() {
+            self.heaviest.beginning.add(weighing, newest);
+        }
+    }
+
+    /// Whether the chain whose beginning is held may still turn out to be the heaviest.
+    fn needs_beginning(&self) -> bool {
+        let Heaviest { proven, beginning, .. } = &self.heaviest;
+        let proven = proven.as_ref().map(|proven| &proven.weighing);
+        self.headers.so_far().chain(proven).any(|weighing| beginning.is_of(weighing))
+    }
+
     /// What a claim must be more than.
     fn bar(&self) -> Bar {
         let best = self.best_claim();
@@ -172,6 +200,15 @@ impl Node {
     /// How many of the first headers of an answer are here already.
     fn known_beginning(&self, headers: &[Header]) -> usize {
         headers.iter().take_while(|header| self.chain.contains(&header.hash())).count()
+    }
+
+    /// What a peer shows follows a block that is unknown, or invalid. Whoever joined above an invalid block may not know that yet.
+    fn leads_nowhere(&mut self, peer: &PeerId, from: &BlockHash) {
+        if self.chain.contains(from) {
+            self.headers.seen(peer, Work::ZERO, false, self.now);
+        } else {
+            self.dishonest_headers(peer);
+        }
     }
 
     fn dishonest_headers(&mut self, peer: &PeerId) {
@@ -225,12 +262,18 @@ impl Node {
         }
         self.end_branch();
         let Some(Proven { weighing, shown_by, .. }) = self.heaviest.proven.take() else { return };
-        if self.chain.contains(weighing.from()) {
-            let stretches = weighing.stretches().iter().map(|&Stretch { end, count }| (end, count)).collect();
-            self.chain.expect_branch(weighing.from());
-            let branch = BranchDownload::new(*weighing.from(), stretches, end, shown_by, self.now);
-            self.heaviest.branch = Some(branch);
+        let Some(from) = self.chain.header(weighing.from()).copied() else { return };
+        let stretches = weighing.stretches().iter().map(|&Stretch { end, count }| (end, count)).collect();
+        let mut branch = BranchDownload::new(*weighing.from(), stretches, end, shown_by, self.now);
+        let is_held = self.heaviest.beginning.is_of(&weighing);
+        let held = if is_held { std::mem::take(&mut self.heaviest.beginning) } else { Beginning::default() };
+        branch.skip(held.len());
+        self.heaviest.branch = Some(branch);
+        self.chain.expect_branch(weighing.from());
+        if !self.insert_headers(held.headers_after(*weighing.from(), from.height())) {
+            return self.give_up_branch();
         }
+        self.keep_stretches();
     }
 
     /// Asks for stretches of the chain that is being fetched.
@@ -255,7 +298,7 @@ impl Node {
     /// Takes in the stretches whose turn it is.
     fn keep_stretches(&mut self) {
         while let Some(headers) = self.heaviest.branch.as_mut().and_then(BranchDownload::take) {
-            if !self.insert_headers(&headers) {
+            if !self.insert_headers(with_hashes(&headers)) {
                 return self.give_up_branch();
             }
         }
@@ -282,15 +325,15 @@ impl Node {
     /// Takes in headers of one answer that make a better chain than ours.
     fn keep_headers(&mut self, peer: &PeerId, from: &BlockHash, headers: &[Header]) {
         self.chain.expect_branch(from);
-        self.insert_headers(headers);
+        self.insert_headers(with_hashes(headers));
         self.chain.end_branch();
         self.delete_evicted();
         self.note_first_with_block(peer);
     }
 
-    fn insert_headers(&mut self, headers: &[Header]) -> bool {
-        headers.iter().all(|header| {
-            let inserted = self.insert_header(*header, &header.hash());
+    fn insert_headers(&mut self, mut headers: impl Iterator<Item = (BlockHash, Header)>) -> bool {
+        headers.all(|(hash, header)| {
+            let inserted = self.insert_header(header, &hash);
             matches!(inserted, Ok(Inserted::New | Inserted::Known))
         })
     }
@@ -299,6 +342,10 @@ impl Node {
         let limit = u32::try_from(limit).expect("a small number");
         self.ask(peer, Request::Headers { locator, limit }, note, PATIENCE_MS);
     }
+}
+
+fn with_hashes(headers: &[Header]) -> impl Iterator<Item = (BlockHash, Header)> {
+    headers.iter().map(|header| (header.hash(), *header))
 }
 
 fn claim_of(weighing: &Weighing) -> TipClaim {

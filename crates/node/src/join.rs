@@ -2,9 +2,9 @@
 //!
 //! While the best header is far above the tip, peers are asked which snapshots they can give. One that lies deep enough
 //! below the best header, and on its chain, is fetched chunk by chunk; nothing but the header's state root says that it is
-//! right, and whatever work stands behind it, it makes no money. Then the chain stands there at once: the blocks above it
-//! are fetched as ever, and those below by [`past`](crate::past). When nobody offers a snapshot, every block is
-//! fetched from where the chain stands.
+//! right, and whatever work stands behind it, it makes no money. The blocks above it are fetched and their signatures checked
+//! meanwhile. Then the chain stands there at once, and takes the steps that are left; the blocks below come by
+//! [`past`](crate::past). When nobody offers a snapshot, every block is fetched from where the chain stands.
 //!
 //! Bounds: one state that a header with proof of work commits to; what is asked of peers, in `tabchain_sync::snapshot`.
 
@@ -67,6 +67,9 @@ impl Node {
             self.joining.best = (best, self.now);
         }
         if !self.may_join() {
+            if self.waits_for_headers() {
+                self.ask_for_snapshots();
+            }
             self.joining.since = None;
             if self.joining.snapshot.take().is_some() {
                 self.joining.download.end();
@@ -92,6 +95,15 @@ impl Node {
         let asking = self.joining.download.is_asking() && self.now.since(begun) < SETTLE_MS;
         let coming = !self.headers_are_settled() && !self.joining.download.offers().is_empty();
         self.joining.snapshot.is_some() || asking || coming
+    }
+
+    /// Bodies that follow the snapshot being fetched: they are needed as soon as it is here, and their signatures can be
+    /// checked before.
+    pub(crate) fn bodies_above_snapshot(&self, limit: usize) -> Vec<BlockHash> {
+        let Some(snapshot) = &self.joining.snapshot else { return Vec::new() };
+        let above = snapshot.height().value().saturating_add(1)..;
+        let hashes = above.map_while(|height| self.chain.best_hash_at(Height::new(height)));
+        hashes.filter(|hash| !self.chain.has_body(hash)).take(limit).collect()
     }
 
     /// When joining goes on though nothing happens.

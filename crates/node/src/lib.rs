@@ -19,6 +19,7 @@
 //! `tabchain_chain`, pending transactions in `tabchain_mempool`, unwritten rows in `disk` and `index`. [`Holdings`] adds them up.
 
 mod adopt;
+mod beginning;
 mod blocks;
 mod command;
 mod config;

@@ -78,6 +78,11 @@ impl BranchDownload {
         }
     }
 
+    /// So many of the first stretches need not be fetched: the node has held them since they were weighed.
+    pub fn skip(&mut self, held: usize) {
+        self.next = held.min(self.stretches.len());
+    }
+
     /// The block of ours that it leaves from.
     pub const fn from(&self) -> &BlockHash {
         &self.from
@@ -243,6 +248,18 @@ mod tests {
         }
         assert!(download.is_done());
         assert_eq!(download.plan(peer(1)), None);
+    }
+
+    #[test]
+    fn what_was_held_while_it_was_weighed_is_not_asked_for_again() {
+        let all = headers(0, 12);
+        let mut download = download(&all);
+        download.skip(4);
+        let plans: Vec<_> = (1..=4).filter_map(|n| download.plan(peer(n))).collect();
+        assert_eq!(plans.iter().map(|plan| plan.number).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(plans[0].after, all[7].hash());
+        download.skip(7);
+        assert!(download.is_done());
     }
 
     #[test]

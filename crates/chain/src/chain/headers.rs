@@ -14,7 +14,17 @@ pub const MAX_LOCATOR: usize = 48;
 impl Chain {
     /// Takes in a header that follows one that is here, if it keeps the rules B1 to B6.
     pub fn insert_header(&mut self, header: Header, now: Timestamp) -> Result<Inserted, InsertError> {
-        let hash = header.hash();
+        self.insert_hashed_header(header, header.hash(), now)
+    }
+
+    /// The same for whoever has computed its hash already.
+    pub fn insert_hashed_header(
+        &mut self,
+        header: Header,
+        hash: BlockHash,
+        now: Timestamp,
+    ) -> Result<Inserted, InsertError> {
+        debug_assert_eq!(header.hash(), hash, "the header has this hash");
         if let Some(index) = self.tree.find(&hash) {
             let invalid = self.tree.is_invalid(index);
             self.tree.pass(index);
