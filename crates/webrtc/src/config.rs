@@ -51,6 +51,7 @@ pub struct Config {
     pub(crate) dial_timeout: Duration,
     pub(crate) linger: Duration,
     pub(crate) silence: Duration,
+    pub(crate) patience: Duration,
     pub(crate) receive_buffer: usize,
     pub(crate) max_negotiations: usize,
     pub(crate) max_streams: usize,
@@ -65,6 +66,7 @@ impl Config {
             dial_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(10),
             silence: Duration::from_secs(5),
+            patience: Duration::from_secs(3),
             receive_buffer: 4 << 20,
             max_negotiations: 32,
             max_streams: 1_020,
@@ -86,8 +88,8 @@ impl Config {
         self
     }
 
-    /// How long a stream that was let go waits for the other side to end its half before its data channel is closed
-    /// all the same. Default: 10 s.
+    /// How long a stream that was let go waits for the other side to end its half before it is reset; and how long one whose half
+    /// we have ended waits for the other side to acknowledge that before it fails. Default: 10 s.
     #[must_use]
     pub fn with_linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
@@ -100,6 +102,14 @@ impl Config {
     #[must_use]
     pub fn with_silence(mut self, silence: Duration) -> Self {
         self.silence = silence;
+        self
+    }
+
+    /// How long a stream that we opened waits for a first answer before it begins anew on another channel, if it has said no
+    /// more than which protocol it wants. Swarms give a stream ten seconds for that by themselves. Default: 3 s.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -136,6 +146,7 @@ impl fmt::Debug for Config {
             .field("dial_timeout", &self.dial_timeout)
             .field("linger", &self.linger)
             .field("silence", &self.silence)
+            .field("patience", &self.patience)
             .field("receive_buffer", &self.receive_buffer)
             .field("max_negotiations", &self.max_negotiations)
             .field("max_streams", &self.max_streams)

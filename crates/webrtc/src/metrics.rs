@@ -27,6 +27,8 @@ pub struct Metrics {
     pub streams_closed: u64,
     /// Streams of both kinds that ended otherwise: reset, given up, or gone with their connection.
     pub streams_reset: u64,
+    /// Streams of ours that began anew on another channel, unseen by their owners.
+    pub streams_begun_anew: u64,
     /// Bytes received on streams, without framing.
     pub bytes_received: u64,
     /// Bytes sent on streams, without framing.

@@ -88,6 +88,11 @@ impl StreamState {
             && matches!(self.write, Write::Finished { .. } | Write::Reset)
     }
 
+    /// Whether our half has ended and the other side hasn't said that it knows.
+    pub(crate) fn awaits_ack(self) -> bool {
+        matches!(self.write, Write::Finishing { .. })
+    }
+
     /// Whether nothing more goes to the other side: all that it waits for, it has, or is about to be told.
     pub(crate) fn has_said_all(self) -> bool {
         matches!(self.read, Read::Finished | Read::Reset) && self.write != Write::Open
@@ -216,8 +221,10 @@ mod tests {
     fn both_sides_finish_and_the_channel_is_done() {
         let mut pair = Pair::new();
         pair.at(0, StreamState::finish);
+        assert!(pair.ends[0].awaits_ack());
         pair.settle();
         assert_eq!(pair.ends[0].write_half(), Half::Ended);
+        assert!(!pair.ends[0].awaits_ack());
         assert_eq!(pair.ends[1].read_half(), Half::Ended);
         assert_eq!(pair.ends[1].write_half(), Half::Open, "the other half stays open");
         assert!(!pair.ends[0].is_done() && !pair.ends[1].is_done());

@@ -160,8 +160,8 @@ impl Node {
     pub fn metrics(&self) -> String {
         let webrtc::Metrics { outbound, inbound, ended, streams_opened, streams_accepted, .. } =
             self.tab.metrics();
-        let webrtc::Metrics { streams_closed, streams_reset, bytes_received, bytes_sent, .. } =
-            self.tab.metrics();
+        let webrtc::Metrics { streams_closed, streams_reset, streams_begun_anew, .. } = self.tab.metrics();
+        let webrtc::Metrics { bytes_received, bytes_sent, .. } = self.tab.metrics();
         let failed = |attempts: webrtc::Attempts| {
             let each =
                 attempts.failed.into_iter().map(|(reason, count)| format!(r#""{}":{count}"#, reason.name()));
@@ -177,7 +177,7 @@ impl Node {
             .collect::<Vec<_>>()
             .join(",");
         format!(
-            r#"{{"outbound":{},"inbound":{},"ended":{{{ended}}},"opened":{streams_opened},"accepted":{streams_accepted},"closed":{streams_closed},"reset":{streams_reset},"sent":{bytes_sent},"received":{bytes_received}}}"#,
+            r#"{{"outbound":{},"inbound":{},"ended":{{{ended}}},"opened":{streams_opened},"accepted":{streams_accepted},"closed":{streams_closed},"reset":{streams_reset},"anew":{streams_begun_anew},"sent":{bytes_sent},"received":{bytes_received}}}"#,
             failed(outbound),
             failed(inbound),
         )

@@ -28,27 +28,29 @@ pub(crate) enum Flag {
     FinAck,
 }
 
-/// One frame.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Frame {
+/// One frame, as long as the bytes are there that it came in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Frame<'a> {
     pub(crate) flag: Option<Flag>,
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: &'a [u8],
 }
 
-/// Encodes a frame, prefix first. `data` is at most [`MAX_DATA`] long.
-pub(crate) fn encode(flag: Option<Flag>, data: &[u8]) -> Vec<u8> {
-    debug_assert!(data.len() <= MAX_DATA, "callers split data into frames");
-    let mut out = Vec::with_capacity(data.len() + OVERHEAD);
-    let flag_len = if flag.is_some() { 2 } else { 0 };
-    let data_len = if data.is_empty() { 0 } else { 1 + varint_len(data.len()) + data.len() };
-    put_varint(&mut out, (flag_len + data_len) as u64);
-    if let Some(flag) = flag {
-        put_number(&mut out, FLAG, flag.number());
+impl Frame<'_> {
+    /// Appends the frame, prefix first. Its data is at most [`MAX_DATA`] long.
+    pub(crate) fn encode(self, out: &mut Vec<u8>) {
+        let Self { flag, data } = self;
+        debug_assert!(data.len() <= MAX_DATA, "callers split data into frames");
+        let flag_len = if flag.is_some() { 2 } else { 0 };
+        let data_len = if data.is_empty() { 0 } else { 1 + varint_len(data.len()) + data.len() };
+        out.reserve(data.len() + OVERHEAD);
+        put_varint(out, (flag_len + data_len) as u64);
+        if let Some(flag) = flag {
+            put_number(out, FLAG, flag.number());
+        }
+        if !data.is_empty() {
+            put_bytes(out, MESSAGE, data);
+        }
     }
-    if !data.is_empty() {
-        put_bytes(&mut out, MESSAGE, data);
-    }
-    out
 }
 
 /// Puts frames together again: a data channel message usually is one frame, but need not be. Holds at most one
@@ -60,7 +62,7 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     /// Takes the bytes of one data channel message and hands each frame that is complete to `each`.
-    pub(crate) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Frame)) -> Result<(), WireError> {
+    pub(crate) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), WireError> {
         if self.partial.is_empty() {
             let used = decode_all(bytes, &mut each)?;
             self.partial.extend_from_slice(&bytes[used..]);
@@ -94,7 +96,7 @@ impl Flag {
     }
 }
 
-fn decode_all(bytes: &[u8], each: &mut impl FnMut(Frame)) -> Result<usize, WireError> {
+fn decode_all(bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) -> Result<usize, WireError> {
     let mut used = 0;
     while let Some((body, taken)) = split_prefixed(&bytes[used..], MAX_FRAME)? {
         each(decode(body)?);
@@ -103,12 +105,12 @@ fn decode_all(bytes: &[u8], each: &mut impl FnMut(Frame)) -> Result<usize, WireE
     Ok(used)
 }
 
-fn decode(body: &[u8]) -> Result<Frame, WireError> {
+fn decode(body: &[u8]) -> Result<Frame<'_>, WireError> {
     let mut frame = Frame::default();
     for field in Fields::of(body) {
         match field? {
             (FLAG, Value::Varint(number)) => frame.flag = Some(Flag::from_number(number)?),
-            (MESSAGE, Value::Bytes(data)) => frame.data = data.to_vec(),
+            (MESSAGE, Value::Bytes(data)) => frame.data = data,
             (FLAG | MESSAGE, _) => return Err(WireError::FieldType),
             _ => {}
         }
@@ -120,11 +122,20 @@ fn decode(body: &[u8]) -> Result<Frame, WireError> {
 mod tests {
     use super::*;
 
-    fn decoded(chunks: &[&[u8]]) -> Result<Vec<Frame>, WireError> {
+    fn encode(flag: Option<Flag>, data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        Frame { flag, data }.encode(&mut out);
+        out
+    }
+
+    /// A frame that outlives its bytes.
+    type Owned = (Option<Flag>, Vec<u8>);
+
+    fn decoded(chunks: &[&[u8]]) -> Result<Vec<Owned>, WireError> {
         let mut decoder = Decoder::default();
         let mut frames = Vec::new();
         for chunk in chunks {
-            decoder.push(chunk, |frame| frames.push(frame))?;
+            decoder.push(chunk, |frame| frames.push((frame.flag, frame.data.to_vec())))?;
         }
         Ok(frames)
     }
@@ -143,19 +154,19 @@ mod tests {
         let data = vec![7; MAX_DATA];
         let bytes = encode(Some(Flag::Reset), &data);
         assert!(bytes.len() <= MAX_FRAME, "{} bytes", bytes.len());
-        assert_eq!(decoded(&[&bytes]), Ok(vec![Frame { flag: Some(Flag::Reset), data }]));
+        assert_eq!(decoded(&[&bytes]), Ok(vec![(Some(Flag::Reset), data)]));
     }
 
     #[test]
     fn frames_may_be_split_and_joined_anywhere() {
         let frames = [
-            Frame { flag: None, data: vec![1; 200] },
-            Frame { flag: Some(Flag::StopSending), data: vec![2; 127] },
-            Frame { flag: Some(Flag::Fin), data: vec![] },
-            Frame::default(),
-            Frame { flag: Some(Flag::Reset), data: b"bye".to_vec() },
+            (None, vec![1; 200]),
+            (Some(Flag::StopSending), vec![2; 127]),
+            (Some(Flag::Fin), vec![]),
+            (None, vec![]),
+            (Some(Flag::Reset), b"bye".to_vec()),
         ];
-        let bytes: Vec<u8> = frames.iter().flat_map(|frame| encode(frame.flag, &frame.data)).collect();
+        let bytes: Vec<u8> = frames.iter().flat_map(|(flag, data)| encode(*flag, data)).collect();
         for cut in 0..=bytes.len() {
             assert_eq!(decoded(&[&bytes[..cut], &bytes[cut..]]).as_deref(), Ok(&frames[..]), "cut at {cut}");
         }
@@ -176,20 +187,23 @@ mod properties {
 
     use super::*;
 
-    fn any_frame() -> impl Strategy<Value = Frame> {
+    fn any_frame() -> impl Strategy<Value = (Option<Flag>, Vec<u8>)> {
         let flag =
             prop_oneof![Just(Flag::Fin), Just(Flag::StopSending), Just(Flag::Reset), Just(Flag::FinAck)];
-        (proptest::option::of(flag), vec(any::<u8>(), 0..300)).prop_map(|(flag, data)| Frame { flag, data })
+        (proptest::option::of(flag), vec(any::<u8>(), 0..300))
     }
 
     proptest! {
         #[test]
         fn any_frames_survive_any_splitting(frames in vec(any_frame(), 0..8), sizes in vec(1..90usize, 1..60)) {
-            let bytes: Vec<u8> = frames.iter().flat_map(|frame| encode(frame.flag, &frame.data)).collect();
+            let mut bytes = Vec::new();
+            for (flag, data) in &frames {
+                Frame { flag: *flag, data }.encode(&mut bytes);
+            }
             let (mut decoder, mut decoded, mut rest) = (Decoder::default(), Vec::new(), &bytes[..]);
             for size in sizes.into_iter().cycle() {
                 let (chunk, tail) = rest.split_at(size.min(rest.len()));
-                decoder.push(chunk, |frame| decoded.push(frame)).expect("our own bytes");
+                decoder.push(chunk, |frame| decoded.push((frame.flag, frame.data.to_vec()))).expect("our own bytes");
                 rest = tail;
                 if rest.is_empty() {
                     break;

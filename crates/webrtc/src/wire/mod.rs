@@ -4,5 +4,6 @@
 //! allocated, takes only the shortest form of a prefix, and skips fields that it doesn't know.
 
 pub(crate) mod frame;
+pub(crate) mod proposal;
 pub(crate) mod proto;
 pub(crate) mod signaling;

@@ -1,6 +1,7 @@
 // A tab of ours and a tab of js-libp2p, each in its own browser, dialling in either direction, over our relay and over one of
-// js-libp2p: the same exchange on each of the four connections. `npm test`; it needs what ../two_tabs/harness.mjs says, and
-// `npm ci` in ../two_tabs. `npm run test:endurance` sends much more; `-- 2 4` after either tells only the second and the fourth.
+// js-libp2p: the same exchange on each of the four connections; and a fifth over which packets get lost. `npm test`; it needs what
+// ../two_tabs/harness.mjs says, and `npm ci` in ../two_tabs. `npm run test:endurance` sends much more; `-- 2 4` after either tells
+// only the second and the fourth.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -8,14 +9,15 @@ import {
   kill, killed, openTab, rustNode, serve, startProgram, startRelay, step, until,
 } from "../two_tabs/harness.mjs";
 import { ENDURANCE, QUICK, exchange } from "../two_tabs/exchange.mjs";
+import { lossyLine } from "../two_tabs/lossy.mjs";
 import { bundle } from "./bundle.mjs";
 
 const MIB = 1 << 20;
-// Once one of a thousand streams that our side opened at once was not answered by js-libp2p in time, and it is not known why: the quick
-// run opens half of them on each side, the long one does both.
-const SENT = process.argv.includes("--endurance") ? ENDURANCE : { ...QUICK, byOne: 0 };
-/** Which of the four stories are told; all when none is named. */
-const TOLD = process.argv.slice(2).filter((word) => /^[1-4]$/.test(word)).map(Number);
+const SENT = process.argv.includes("--endurance") ? ENDURANCE : QUICK;
+/** Streams side by side on the line that loses packets: so many that closes and opens meet all the time. */
+const LOSSY_LANES = 50;
+/** Which of the five stories are told; all when none is named. */
+const TOLD = process.argv.slice(2).filter((word) => /^[1-5]$/.test(word)).map(Number);
 
 const url = await serve({ "/js_libp2p.js": await bundle() });
 const open = new Set();
@@ -30,9 +32,8 @@ async function theyDial(ours, theirs, address) {
   assert((await theirs.call("paths", ours.peer)).includes("WebRtc"));
 }
 
-/** One connection: dialled, used, used without its relay, and ended by the death of one tab. */
-async function story(name, start, dial, victim) {
-  const { relay, address } = await start();
+/** Opens a tab of ours and one of js-libp2p's, and says how to close them and the relay. */
+async function openBoth({ relay, address }) {
   const makeJsNode = `(async () => {
     const { startNode } = await import("/js_libp2p.js");
     globalThis.node = await startNode(${JSON.stringify(address)});
@@ -40,6 +41,13 @@ async function story(name, start, dial, victim) {
   const [ours, theirs] = [await openTab(url, rustNode), await openTab(url, makeJsNode)];
   const close = [() => relay.kill("SIGKILL"), ...[ours, theirs].map(({ browser }) => () => browser.close())];
   close.forEach((end) => open.add(end));
+  return { ours, theirs, close };
+}
+
+/** One connection: dialled, used, used without its relay, and ended by the death of one tab. */
+async function story(name, start, dial, victim) {
+  const { relay, address } = await start();
+  const { ours, theirs, close } = await openBoth({ relay, address });
   await step(name, () => dial(ours, theirs, address));
   await exchange(ours, theirs, SENT);
   await step("  the relay is killed, the tabs go on", async () => {
@@ -60,6 +68,38 @@ async function story(name, start, dial, victim) {
   });
 }
 
+/** A connection over which packets get lost, so that numbers of channels are taken over: see the README. */
+async function lossyStory() {
+  const { ours, theirs, close } = await openBoth(await startRelay());
+  const { loss, end } = await lossyLine(ours.page, theirs.page);
+  close.push(end);
+  await step("we dial js-libp2p over a line that loses packets", () => weDial(ours, theirs));
+  loss.part = 0.02;
+  await step(`  ${SENT.lossy} streams of ours in a row in ${LOSSY_LANES} lanes: each is answered, or fails in time and then works`, async () => {
+    let [left, failed] = [SENT.lossy, 0];
+    const echo = async (tries) => {
+      try {
+        await ours.call("echo", theirs.peer, 100);
+      } catch (error) {
+        if (tries === 1) throw error;
+        failed += 1;
+        await echo(tries - 1);
+      }
+    };
+    const lane = async () => {
+      for (; left > 0; ) {
+        left -= 1;
+        await echo(4);
+      }
+    };
+    await Promise.all(Array.from({ length: LOSSY_LANES }, lane));
+    const { anew } = JSON.parse(await ours.call("metrics"));
+    return `${loss.lost} of ${loss.lost + loss.passed} packets were lost, ${anew} streams begun anew unseen, ${failed} failed`;
+  });
+  close.forEach((end) => open.delete(end));
+  await Promise.all(close.map((end) => end()));
+}
+
 const startTheirs = () => startProgram(process.execPath, [join(import.meta.dirname, "relay.mjs")]);
 
 try {
@@ -73,6 +113,7 @@ try {
   for (const [index, told] of stories.entries()) {
     if (TOLD.length === 0 || TOLD.includes(index + 1)) endings.push(await story(...told));
   }
+  if (TOLD.length === 0 || TOLD.includes(5)) await lossyStory();
   for (const ending of endings) await ending();
 } finally {
   await Promise.allSettled([...open].map((end) => end()));

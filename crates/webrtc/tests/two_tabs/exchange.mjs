@@ -11,8 +11,8 @@ const MIB = 1 << 20;
 const LANES = 4;
 
 /** What is sent on each connection in a quick run, and in one that sends all that the crate promises. */
-export const QUICK = { bytes: 2 * MIB, byOne: 1_000, atOnce: 1_000, inRow: 500 };
-export const ENDURANCE = { bytes: 64 * MIB, byOne: 1_000, atOnce: 1_000, inRow: 10_000 };
+export const QUICK = { bytes: 2 * MIB, byOne: 1_000, atOnce: 1_000, inRow: 500, lossy: 1_000 };
+export const ENDURANCE = { bytes: 64 * MIB, byOne: 1_000, atOnce: 1_000, inRow: 10_000, lossy: 5_000 };
 
 /**
  * `bytes` each way, `byOne` streams of one side at once (none of them: not tried), `atOnce` half of each side, `inRow` streams of

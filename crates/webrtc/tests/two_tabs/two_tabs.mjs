@@ -5,6 +5,7 @@ import { QUICK, exchange } from "./exchange.mjs";
 import {
   cutOff, freeze, kill, killed, openTab, rustNode, serve, startRelay, step, until,
 } from "./harness.mjs";
+import { lossyLine } from "./lossy.mjs";
 
 const url = await serve();
 const { relay, address } = await startRelay();
@@ -67,6 +68,19 @@ try {
     note = `${passed} transfers of 1 MiB passed, ${anew} were begun anew`;
     await Promise.all([c.browser.close(), d.browser.close()]);
     return note;
+  });
+  await step("streams in a row over a line that loses packets, and none fails", async () => {
+    const [c, d] = [await openTab(url, rustNode), await openTab(url, rustNode)];
+    const { loss, end } = await lossyLine(c.page, d.page);
+    await c.call("connect", await d.call("reserve", address));
+    loss.part = 0.02;
+    for (const [own, other] of [[c, d], [d, c]]) {
+      assert.equal(await own.call("echo_in_lanes", other.peer, 50, 1_000, 100), 1_000);
+    }
+    const anew = await Promise.all([c, d].map(async (tab) => JSON.parse(await tab.call("metrics")).anew));
+    await Promise.all([c.browser.close(), d.browser.close()]);
+    end();
+    return `${loss.lost} of ${loss.lost + loss.passed} packets were lost, ${anew[0] + anew[1]} streams begun anew unseen`;
   });
   await step("a connection that was closed is made anew", async () => {
     await a.call("disconnect", b.peer);

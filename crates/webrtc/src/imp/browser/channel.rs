@@ -2,22 +2,12 @@
 //!
 //! The channel outlives the stream's owner: when the stream is let go, the channel stays until both halves have ended,
 //! so that what was written is delivered, or until the linger time is over.
-//!
-//! # Numbers that are taken over
-//!
-//! Browsers give a new channel the lowest free number, often that of the channel that has just closed. When the packet
-//! is lost that ends the close for the other side, the new channel comes there before the old one is gone. Chromium then
-//! fails the old one and opens the new one, but takes the late end of the old close for the end of the new channel: it is
-//! lost as soon as it says anything, and the side that opened it never hears of it.
-//!
-//! So the side that sees its old channel fail refuses the new one while it still can ([`Channel::refuse`]), and the side
-//! that opened it begins anew on another channel, unseen by the stream's owner. That is safe: the stream was refused before
-//! anybody there had read of it. Each stream begins anew once; the bytes kept for it are those sent before the first answer,
-//! up to [`MAX_EARLY`].
+
+mod anew;
+mod received;
 
 use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
+    cell::{Cell, Ref, RefCell},
     io,
     rc::{Rc, Weak},
     task::{Context, Poll, Waker},
@@ -33,10 +23,11 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Event, MessageEvent, RtcDataChannel, RtcDataChannelState, RtcDataChannelType};
 
+use self::{anew::Early, received::Received};
 use super::{js::Listener, peer::Peer};
 use crate::{
     stream::{Half, StreamState},
-    wire::frame::{Decoder, Flag, Frame, MAX_DATA, MAX_FRAME, encode},
+    wire::frame::{Decoder, Flag, Frame, MAX_DATA, MAX_FRAME},
 };
 
 /// A writer waits while the browser holds more than this of one channel.
@@ -44,9 +35,6 @@ const MAX_BUFFERED: usize = 1 << 20;
 
 /// A waiting writer goes on when the browser holds no more than this.
 const LOW_BUFFERED: u32 = 256 << 10;
-
-/// How many bytes a stream may send before the first answer and still begin anew on another channel.
-const MAX_EARLY: usize = 16 << 10;
 
 /// A data channel and its stream.
 pub(super) struct Channel {
@@ -57,6 +45,10 @@ pub(super) struct Channel {
     /// We opened it.
     ours: bool,
     inner: RefCell<Inner>,
+    /// The stream's owner is gone.
+    abandoned: Cell<bool>,
+    /// The other side doesn't seem to know the channel any more.
+    lost: Cell<bool>,
     /// It is to be closed, or is already.
     closing: Cell<bool>,
     /// Where it stands among those that end.
@@ -69,10 +61,7 @@ pub(super) struct Channel {
 struct Inner {
     state: StreamState,
     decoder: Decoder,
-    received: VecDeque<Vec<u8>>,
-    /// How much of the first chunk has been read.
-    read: usize,
-    received_bytes: usize,
+    received: Received,
     reader: Option<Waker>,
     writer: Option<Waker>,
     early: Early,
@@ -92,16 +81,6 @@ enum Turn {
     Taken,
 }
 
-/// What was sent on a stream before anything came back.
-enum Early {
-    /// Each message, while they are few enough to be sent again.
-    Kept(Vec<Vec<u8>>),
-    /// Waits for the new channel to open.
-    Again(Vec<Vec<u8>>),
-    /// The other side has answered, or this stream doesn't begin anew.
-    Over,
-}
-
 impl Channel {
     /// Attaches to a data channel. Bytes that come from now on are kept. A stream that we opened may begin anew.
     pub(super) fn new(raw: RtcDataChannel, peer: &Rc<Peer>, key: u64, ours: bool) -> Rc<Self> {
@@ -113,15 +92,15 @@ impl Channel {
             inner: RefCell::new(Inner {
                 state: StreamState::new(),
                 decoder: Decoder::default(),
-                received: VecDeque::new(),
-                read: 0,
-                received_bytes: 0,
+                received: Received::default(),
                 reader: None,
                 writer: None,
-                early: if ours { Early::Kept(Vec::new()) } else { Early::Over },
+                early: Early::new(ours),
                 last_word: None,
                 lingering: None,
             }),
+            abandoned: Cell::new(false),
+            lost: Cell::new(false),
             closing: Cell::new(false),
             turn: Cell::new(Turn::NotYet),
             counted: Cell::new(false),
@@ -154,7 +133,7 @@ impl Channel {
 
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut inner = self.inner.borrow_mut();
-        if let Some(count) = inner.take(buffer) {
+        if let Some(count) = inner.received.take(buffer) {
             drop(inner);
             self.credit(count);
             return Poll::Ready(Ok(count));
@@ -178,12 +157,16 @@ impl Channel {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        if !self.is_open() || self.raw().buffered_amount() as usize + MAX_FRAME > MAX_BUFFERED {
+        let raw = self.raw();
+        if raw.ready_state() != RtcDataChannelState::Open
+            || raw.buffered_amount() as usize + MAX_FRAME > MAX_BUFFERED
+        {
             self.inner.borrow_mut().writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
+        drop(raw);
         let count = data.len().min(MAX_DATA);
-        if self.send(None, &data[..count]) {
+        if self.send(Frame { flag: None, data: &data[..count] }) {
             Poll::Ready(Ok(count))
         } else {
             self.lose();
@@ -203,6 +186,7 @@ impl Channel {
             Half::Open => {
                 let flag = self.inner.borrow_mut().state.finish();
                 self.answer(flag);
+                self.linger();
                 Poll::Ready(Ok(()))
             }
             Half::Ended | Half::Stopped => Poll::Ready(Ok(())),
@@ -212,15 +196,16 @@ impl Channel {
 
     /// The stream's owner is gone.
     pub(super) fn abandon(self: &Rc<Self>) {
+        self.abandoned.set(true);
         let (flag, unread) = {
             let mut inner = self.inner.borrow_mut();
             inner.reader = None;
             inner.writer = None;
-            (inner.state.abandon(), inner.clear())
+            (inner.state.abandon(), inner.received.clear())
         };
         self.credit(unread);
         self.answer(flag);
-        if !self.closing.get() && self.raw().ready_state() != RtcDataChannelState::Closed {
+        if self.raw().ready_state() != RtcDataChannelState::Closed {
             self.linger();
         }
     }
@@ -234,8 +219,8 @@ impl Channel {
             inner.lingering = None;
             (inner.last_word.take(), [inner.reader.take(), inner.writer.take()])
         };
-        if last_word.is_some() {
-            self.send(last_word, &[]);
+        if let Some(flag) = last_word {
+            self.say(flag);
         }
         self.close();
         wakers.into_iter().flatten().for_each(Waker::wake);
@@ -260,6 +245,14 @@ impl Channel {
     /// Closes the data channel, when it is its turn; the browser first sends what it still holds.
     fn close(self: &Rc<Self>) {
         if !self.closing.replace(true) && self.has_turn() {
+            self.close_raw();
+        }
+    }
+
+    /// Closes the data channel, or leaves that to the other side if the channel may be lost: see [`anew`].
+    fn close_raw(&self) {
+        let goes_on = self.peer.upgrade().is_some_and(|peer| !peer.has_ended());
+        if !(goes_on && (self.is_unanswered() || self.lost.get())) {
             self.raw().close();
         }
     }
@@ -271,7 +264,7 @@ impl Channel {
         }
         self.turn.set(Turn::Taken);
         if self.closing.get() {
-            self.raw().close();
+            self.close_raw();
         } else {
             self.answer(None);
         }
@@ -295,14 +288,7 @@ impl Channel {
         }
     }
 
-    /// Refuses a stream whose channel is about to be lost. The channel isn't closed: that would throw away the refusal,
-    /// which waits for the end of the old channel's close. The other side closes it.
-    pub(super) fn refuse(&self) {
-        let flag = self.inner.borrow_mut().state.reset();
-        self.send(flag, &[]);
-        self.closing.set(true);
-    }
-
+    /// Looks again after a while whether all went its way: see [`Channel::on_lingered`]. An earlier wait is over.
     fn linger(self: &Rc<Self>) {
         let Some(peer) = self.peer.upgrade() else { return };
         let (hold, closed) = oneshot::channel::<()>();
@@ -313,33 +299,43 @@ impl Channel {
             if let Either::Right(_) = select(closed, limit).await
                 && let Some(this) = this.upgrade()
             {
-                tracing::debug!("a stream's other side did not end in time");
-                this.lose();
+                this.on_lingered();
             }
         });
     }
 
-    fn on_open(&self) {
-        let early = std::mem::replace(&mut self.inner.borrow_mut().early, Early::Over);
-        match early {
-            Early::Again(messages) => {
-                for message in messages {
-                    self.raw().send_with_u8_array(&message).ok();
-                }
-            }
-            other => self.inner.borrow_mut().early = other,
+    /// The other side had time to close the channel; or, if the stream was let go, to end its half; or at least to say that it
+    /// knows of the end of ours, which it does by itself.
+    fn on_lingered(self: &Rc<Self>) {
+        let awaits_ack = self.inner.borrow().state.awaits_ack();
+        if self.closing.get() && self.turn.get() == Turn::Taken {
+            tracing::debug!("a channel did not close in time");
+            self.leave();
+        } else if self.abandoned.get() || (awaits_ack && self.raw().buffered_amount() == 0) {
+            tracing::debug!("a stream's other side did not end in time");
+            self.lost.set(awaits_ack);
+            self.reset();
+            self.linger();
+        } else if awaits_ack {
+            self.linger();
         }
-        self.wake_writer();
     }
 
-    /// A channel that has done its work fails only if its number is taken over.
-    fn on_error(&self) {
-        if self.closing.get()
-            && let Some(peer) = self.peer.upgrade()
-            && let Some(number) = self.raw().id()
-        {
-            peer.expect_lost(number);
+    /// Nothing more is heard of the channel: its place and its turn go to others.
+    fn leave(self: &Rc<Self>) {
+        self.count_end();
+        self.listeners.borrow_mut().clear();
+        if let Some(peer) = self.peer.upgrade() {
+            peer.forget(self.key);
+            if self.turn.replace(Turn::NotYet) == Turn::Taken {
+                peer.turns(self.ours).give();
+            }
         }
+    }
+
+    fn on_open(&self) {
+        self.resend();
+        self.wake_writer();
     }
 
     /// Fails as the browser would have it.
@@ -349,21 +345,21 @@ impl Channel {
     }
 
     fn on_message(self: &Rc<Self>, event: Event) {
+        let Some(peer) = self.peer.upgrade() else { return };
         let Ok(buffer) = event.unchecked_into::<MessageEvent>().data().dyn_into::<ArrayBuffer>() else {
             return self.violate("text instead of bytes");
         };
-        let bytes = Uint8Array::new(&buffer).to_vec();
-        let mut frames = VecDeque::new();
-        let decoded = self.inner.borrow_mut().decoder.push(&bytes, |frame| frames.push_back(frame));
-        for frame in frames {
-            self.on_frame(frame);
-        }
-        if let Err(error) = decoded {
+        let message = peer.scratch.read(&Uint8Array::new(&buffer));
+        let mut decoder = std::mem::take(&mut self.inner.borrow_mut().decoder);
+        let pushed = decoder.push(&message, |frame| self.on_frame(&peer, frame));
+        self.inner.borrow_mut().decoder = decoder;
+        peer.scratch.give_back(message);
+        if let Err(error) = pushed {
             self.violate(&error.to_string());
         }
     }
 
-    fn on_frame(self: &Rc<Self>, Frame { flag, data }: Frame) {
+    fn on_frame(self: &Rc<Self>, peer: &Peer, Frame { flag, data }: Frame<'_>) {
         let early = std::mem::replace(&mut self.inner.borrow_mut().early, Early::Over);
         if let (Some(Flag::Reset), Early::Kept(messages)) = (flag, early)
             && self.begin_anew(messages)
@@ -371,7 +367,7 @@ impl Channel {
             return;
         }
         // Data first: a frame may carry the last bytes together with FIN.
-        if !data.is_empty() && self.inner.borrow().state.accepts_data() && !self.keep(data) {
+        if !data.is_empty() && self.inner.borrow().state.accepts_data() && !self.keep(peer, data) {
             return self.violate("more bytes than the receive buffer takes");
         }
         let (answer, wakers) = {
@@ -385,28 +381,15 @@ impl Channel {
     }
 
     /// Keeps received bytes for the reader, if they fit.
-    fn keep(&self, data: Vec<u8>) -> bool {
-        let Some(peer) = self.peer.upgrade() else { return true };
+    fn keep(&self, peer: &Peer, data: &[u8]) -> bool {
         let mut inner = self.inner.borrow_mut();
         let fits =
-            inner.received_bytes + data.len() <= peer.config().receive_buffer && peer.debit(data.len());
+            inner.received.len() + data.len() <= peer.config().receive_buffer && peer.debit(data.len());
         if fits {
             peer.counters.count(|metrics| metrics.bytes_received += data.len() as u64);
-            inner.received_bytes += data.len();
-            inner.received.push_back(data);
+            inner.received.push(data);
         }
         fits
-    }
-
-    /// Puts the stream on another channel. `false`: there is none.
-    fn begin_anew(self: &Rc<Self>, messages: Vec<Vec<u8>>) -> bool {
-        let Some(fresh) = self.peer.upgrade().and_then(|peer| peer.replacement()) else { return false };
-        tracing::debug!("a stream was refused before it began, and begins anew");
-        let old = self.raw.replace(fresh);
-        self.inner.borrow_mut().early = Early::Again(messages);
-        self.listen();
-        old.close();
-        true
     }
 
     fn credit(&self, count: usize) {
@@ -417,24 +400,24 @@ impl Channel {
 
     fn violate(self: &Rc<Self>, what: &str) {
         tracing::warn!(what, "resetting a stream");
-        let (flag, unread, wakers) = {
-            let mut inner = self.inner.borrow_mut();
-            (inner.state.reset(), inner.clear(), [inner.reader.take(), inner.writer.take()])
-        };
+        let unread = self.inner.borrow_mut().received.clear();
         self.credit(unread);
+        self.reset();
+    }
+
+    /// Gives both halves up, and tells both sides.
+    fn reset(self: &Rc<Self>) {
+        let (flag, wakers) = {
+            let mut inner = self.inner.borrow_mut();
+            (inner.state.reset(), [inner.reader.take(), inner.writer.take()])
+        };
         self.answer(flag);
         wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     fn on_close(self: &Rc<Self>) {
         self.lose();
-        self.listeners.borrow_mut().clear();
-        if let Some(peer) = self.peer.upgrade() {
-            peer.forget(self.key);
-            if self.turn.get() == Turn::Taken {
-                peer.turns(self.ours).give();
-            }
-        }
+        self.leave();
     }
 
     fn wake_writer(&self) {
@@ -458,76 +441,42 @@ impl Channel {
             return;
         }
         let flag = flag.or_else(|| self.inner.borrow_mut().last_word.take());
-        if flag.is_some() {
-            self.send(flag, &[]);
+        if let Some(flag) = flag {
+            self.say(flag);
         }
         if state.is_done() {
             self.close();
         }
     }
 
-    fn raw(&self) -> RtcDataChannel {
-        self.raw.borrow().clone()
+    fn raw(&self) -> Ref<'_, RtcDataChannel> {
+        self.raw.borrow()
     }
 
     fn is_open(&self) -> bool {
         self.raw().ready_state() == RtcDataChannelState::Open
     }
 
-    fn send(&self, flag: Option<Flag>, data: &[u8]) -> bool {
-        if !self.is_open() {
-            return false;
+    /// Says a flag, if the channel is open.
+    fn say(self: &Rc<Self>, flag: Flag) {
+        if self.is_open() {
+            self.send(Frame { flag: Some(flag), data: &[] });
         }
-        let message = encode(flag, data);
+    }
+
+    /// Hands a frame to the browser. `false`: the channel takes none.
+    fn send(self: &Rc<Self>, frame: Frame<'_>) -> bool {
+        let Some(peer) = self.peer.upgrade() else { return false };
+        let mut message = peer.scratch.take();
+        frame.encode(&mut message);
         let sent = self.raw().send_with_u8_array(&message).is_ok();
         if sent {
-            if let Some(peer) = self.peer.upgrade() {
-                peer.counters.count(|metrics| metrics.bytes_sent += data.len() as u64);
+            peer.counters.count(|metrics| metrics.bytes_sent += frame.data.len() as u64);
+            if self.inner.borrow_mut().early.push(&message) {
+                peer.unanswered.expect(&peer, self);
             }
-            self.inner.borrow_mut().early.push(message);
         }
+        peer.scratch.give_back(message);
         sent
-    }
-}
-
-impl Early {
-    fn push(&mut self, message: Vec<u8>) {
-        if let Self::Kept(messages) = self {
-            messages.push(message);
-            if messages.iter().map(Vec::len).sum::<usize>() > MAX_EARLY {
-                *self = Self::Over;
-            }
-        }
-    }
-}
-
-impl Inner {
-    /// Moves received bytes into `buffer`; `None` when there are none.
-    fn take(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        if buffer.is_empty() {
-            return Some(0);
-        }
-        let mut count = 0;
-        while count < buffer.len()
-            && let Some(chunk) = self.received.front()
-        {
-            let part = (chunk.len() - self.read).min(buffer.len() - count);
-            buffer[count..count + part].copy_from_slice(&chunk[self.read..self.read + part]);
-            count += part;
-            self.read += part;
-            if self.read == chunk.len() {
-                self.received.pop_front();
-                self.read = 0;
-            }
-        }
-        self.received_bytes -= count;
-        (count > 0).then_some(count)
-    }
-
-    /// Drops what nobody will read.
-    fn clear(&mut self) -> usize {
-        self.received.clear();
-        self.read = 0;
-        std::mem::take(&mut self.received_bytes)
     }
 }

@@ -25,7 +25,9 @@ use super::{
     channel::Channel,
     js::{Listener, create_data_channel, get, refused},
     report,
+    scratch::Scratch,
     turns::Turns,
+    unanswered::Unanswered,
 };
 use crate::{Config, ConnectionError, Error, IceServer, Stage, metrics::Counters};
 
@@ -63,6 +65,8 @@ pub(super) struct Peer {
     outbound: Cell<usize>,
     turns_of_ours: Turns,
     turns_of_theirs: Turns,
+    pub(super) unanswered: Unanswered,
+    pub(super) scratch: Scratch,
     received_bytes: Cell<usize>,
     ended: Cell<Option<ConnectionError>>,
     /// How often the browser has called the connection disconnected.
@@ -106,6 +110,8 @@ impl Peer {
             outbound: Cell::new(0),
             turns_of_ours: Turns::default(),
             turns_of_theirs: Turns::default(),
+            unanswered: Unanswered::default(),
+            scratch: Scratch::default(),
             received_bytes: Cell::new(0),
             ended: Cell::new(None),
             silences: Cell::new(0),
@@ -217,9 +223,13 @@ impl Peer {
         }
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.get().is_some()
+    }
+
     /// Ends the connection: every stream on it fails, everyone who waits is told. The first reason stays.
     pub(super) fn end(&self, reason: ConnectionError) {
-        if self.ended.get().is_some() {
+        if self.has_ended() {
             return;
         }
         tracing::debug!(peer = %self.id, %reason, "direct connection ended");
@@ -284,7 +294,7 @@ impl Peer {
 
     /// A channel for a stream that begins anew.
     pub(super) fn replacement(&self) -> Option<RtcDataChannel> {
-        if self.ended.get().is_some() { None } else { create_data_channel(&self.raw, "").ok() }
+        if self.has_ended() { None } else { create_data_channel(&self.raw, "").ok() }
     }
 
     /// Closes the first channel once it is open: before that, its number could be given away while the other side still
@@ -317,7 +327,7 @@ impl Peer {
             // The dialer closes it. Closing it here as well could do so before the dialer has seen it open.
         } else if raw.id().is_some_and(|number| self.taken_over.borrow_mut().remove(&number)) {
             self.add(raw, Origin::Remote).refuse();
-        } else if self.unaccepted.borrow().len() >= MAX_UNACCEPTED || self.ended.get().is_some() {
+        } else if self.unaccepted.borrow().len() >= MAX_UNACCEPTED || self.has_ended() {
             tracing::debug!(peer = %self.id, "refusing a stream: too many wait");
             raw.close();
         } else {

@@ -1,7 +1,7 @@
 //! One of our peers and a bare `RTCPeerConnection` in one page: what another implementation, or a lossy network, may do
 //! that no second peer of ours would.
 
-use std::{future::poll_fn, rc::Rc};
+use std::{future::poll_fn, rc::Rc, time::Duration};
 
 use futures::{FutureExt, StreamExt, channel::mpsc};
 use js_sys::{ArrayBuffer, Uint8Array};
@@ -9,7 +9,11 @@ use libp2p_identity::PeerId;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
-use web_sys::{Event, EventTarget, MessageEvent, RtcDataChannel, RtcDataChannelEvent, RtcPeerConnection};
+use web_sys::{
+    Event, EventTarget, MessageEvent, RtcDataChannel, RtcDataChannelEvent, RtcDataChannelState,
+    RtcPeerConnection,
+};
+use web_time::Instant;
 
 use super::{
     channel::Channel,
@@ -22,6 +26,11 @@ wasm_bindgen_test_configure!(run_in_browser);
 
 const RESET: [u8; 3] = [2, 8, 2];
 const FIN: [u8; 3] = [2, 8, 0];
+const FIN_ACK: [u8; 3] = [2, 8, 3];
+
+/// What proposes a protocol, and the frame that carries it.
+const PROPOSAL: &[u8] = b"\x13/multistream/1.0.0\n\x08/echo/1\n";
+const PROPOSED: &[u8] = b"\x1f\x12\x1d\x13/multistream/1.0.0\n\x08/echo/1\n";
 
 /// The events of one kind, from now on.
 struct Events {
@@ -74,8 +83,14 @@ struct Pair {
 
 impl Pair {
     async fn connect() -> Self {
+        Self::configured(|_| {}).await
+    }
+
+    async fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let id = PeerId::random();
-        let ours = Peer::new(id, &Config::new(id), Counters::default()).expect("a browser");
+        let mut config = Config::new(id);
+        change(&mut config);
+        let ours = Peer::new(id, &config, Counters::default()).expect("a browser");
         let bare = RtcPeerConnection::new().expect("a browser");
         let mut channels = Events::of(&bare, "datachannel");
         ours.open_init().expect("a fresh connection");
@@ -212,4 +227,110 @@ async fn a_thousand_streams_that_come_before_any_is_accepted_are_all_kept() {
     for _ in &opened {
         assert!(poll_fn(|cx| pair.ours.poll_inbound(cx)).now_or_never().is_some(), "one was refused");
     }
+}
+
+#[wasm_bindgen_test]
+async fn a_stream_that_is_not_answered_begins_anew_if_it_has_only_proposed_a_protocol() {
+    let mut pair = Pair::configured(|config| config.patience = Duration::from_millis(50)).await;
+    let asking = pair.open().await;
+    write(&asking, b"do it").await;
+    let mut asked = pair.comes().await;
+    assert_eq!(asked.next().await, b"\x07\x12\x05do it");
+    let proposing = pair.open().await;
+    write(&proposing, PROPOSAL).await;
+    let mut first = pair.comes().await;
+    assert_eq!(first.next().await, PROPOSED);
+
+    // The one that asked is older: had it begun anew, it would have done so before.
+    let mut second = pair.comes().await;
+    assert_eq!(second.next().await, PROPOSED);
+    assert_eq!(first.next().await, RESET, "in case the other side was only slow");
+    second.send(b"\x05\x12\x03you");
+    assert_eq!(read(&proposing).await.expect("the stream goes on"), b"you");
+    assert_eq!(first.raw.ready_state(), RtcDataChannelState::Open, "its close is left to the other side");
+    asked.send(b"\x05\x12\x03you");
+    assert_eq!(read(&asking).await.expect("nothing happened to it"), b"you");
+}
+
+#[wasm_bindgen_test]
+async fn a_busy_peer_hears_proposals_again_a_few_at_a_time() {
+    let pair = Pair::connect().await;
+    let patience = pair.ours.config().patience;
+    for _ in 0..20 {
+        let stream = pair.open().await;
+        poll_fn(|cx| stream.poll_write(cx, PROPOSAL)).await.expect("open");
+    }
+    let begun = || pair.ours.counters.snapshot().streams_begun_anew;
+    assert!(pair.ours.unanswered.look(Instant::now(), patience).is_some_and(|wait| wait <= patience));
+    assert_eq!(begun(), 0, "not yet");
+    let later = Instant::now() + patience;
+    for expected in [(8, true), (16, true), (20, false)] {
+        let more = pair.ours.unanswered.look(later, patience).is_some();
+        assert_eq!((begun(), more), expected);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_channel_on_which_nothing_came_is_left_to_the_other_side_to_close() {
+    let mut pair = Pair::connect().await;
+    let dropped = pair.open().await;
+    write(&dropped, PROPOSAL).await;
+    dropped.abandon();
+    let mut channel = pair.comes().await;
+    assert_eq!(channel.next().await, PROPOSED);
+    assert_eq!(channel.next().await, RESET);
+    // What was said after it has come: a close would have come as well.
+    let stream = pair.open().await;
+    write(&stream, b"hello").await;
+    pair.comes().await.next().await;
+    assert_eq!(channel.raw.ready_state(), RtcDataChannelState::Open);
+    channel.raw.close();
+    drop(stream);
+}
+
+#[wasm_bindgen_test]
+async fn channels_that_never_close_give_their_turns_to_others() {
+    let mut pair = Pair::configured(|config| config.linger = Duration::from_millis(20)).await;
+    for _ in 0..300 {
+        let stream = pair.open().await;
+        write(&stream, PROPOSAL).await;
+        stream.abandon();
+        // The other side keeps its channel open.
+        pair.comes().await;
+    }
+    poll_fn(|cx| pair.ours.poll_drained(cx)).await;
+    let last = pair.open().await;
+    write(&last, b"hello").await;
+    let mut channel = pair.comes().await;
+    channel.next().await;
+    channel.send(b"\x05\x12\x03you");
+    assert_eq!(read(&last).await.expect("answered"), b"you");
+    last.abandon();
+    let mut closed = Events::of(&channel.raw, "close");
+    closed.next().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_stream_whose_end_is_not_acknowledged_fails_in_time_and_one_whose_is_stays() {
+    let mut pair = Pair::configured(|config| config.linger = Duration::from_millis(100)).await;
+    let (known, lost) = (pair.open().await, pair.open().await);
+    let mut channels = Vec::new();
+    for stream in [&known, &lost] {
+        write(stream, b"hello").await;
+        channels.push(pair.comes().await);
+    }
+    for (stream, channel) in [&known, &lost].into_iter().zip(&mut channels) {
+        channel.send(b"\x05\x12\x03you");
+        assert_eq!(read(stream).await.expect("answered"), b"you");
+        poll_fn(|cx| stream.poll_close(cx)).await.expect("open");
+    }
+    channels[0].send(&FIN_ACK);
+    assert!(read(&lost).await.is_err(), "nobody knows of its end");
+    channels[0].send(b"\x05\x12\x03all");
+    assert_eq!(read(&known).await.expect("the other half is open"), b"all");
+    assert_eq!(
+        channels[1].raw.ready_state(),
+        RtcDataChannelState::Open,
+        "its close is left to the other side"
+    );
 }

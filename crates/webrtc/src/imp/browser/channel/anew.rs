@@ -1,0 +1,162 @@
+//! Numbers that are taken over, and streams that begin anew.
+//!
+//! Browsers give a new channel the lowest free number, often that of the channel that has just closed. When the packet
+//! is lost that ends the close for the other side, the new channel comes there before the old one is gone. Chromium then
+//! fails the old one and opens the new one, but takes the late end of the old close for the end of the new channel: it is
+//! lost as soon as it says anything, and the side that opened it never hears of it.
+//!
+//! So a stream that we opened may begin anew on another channel, unseen by its owner:
+//!
+//! - when the other side refuses it before anything else. The side that sees its old channel fail does so while it still
+//!   can ([`Channel::refuse`]), and nobody there has read of the stream.
+//! - when nothing is heard for a while ([`Config::with_patience`](crate::Config::with_patience)) and all that was said is which protocol is
+//!   wanted. Other implementations refuse nothing; their end of the channel is lost with their answer. Should they be slow
+//!   instead, they hear a reset on the old channel, and have been asked for nothing yet.
+//!
+//! A stream begins anew once. What is kept for it is what was sent before the first answer, up to [`MAX_EARLY`].
+//!
+//! A channel may also be lost a little later, when answers have come. Then nobody acknowledges that our half has ended, which
+//! the other side does by itself, and after [`Config::with_linger`](crate::Config::with_linger) the stream fails: whoever
+//! waits for more hears of it.
+//!
+//! A channel on which nothing came, or the acknowledgement doesn't, may be lost, and is not closed from here: the other side doesn't know it, so it would
+//! never close, and Chromium (156) there leaves out all channels that come after an unknown one in the same packet. A reset
+//! makes the other side close it if it does know it.
+
+use std::rc::Rc;
+
+use web_sys::RtcDataChannel;
+
+use super::Channel;
+use crate::wire::{
+    frame::{Decoder, Flag, Frame},
+    proposal::is_proposal,
+};
+
+/// How many bytes a stream may send before the first answer and still begin anew on another channel.
+const MAX_EARLY: usize = 16 << 10;
+
+/// What was sent on a stream before anything came back.
+pub(super) enum Early {
+    /// Each message, while they are few enough to be sent again.
+    Kept(Vec<Vec<u8>>),
+    /// Waits for the new channel to open.
+    Again(Vec<Vec<u8>>),
+    /// The other side has answered, or this stream doesn't begin anew.
+    Over,
+}
+
+impl Early {
+    /// Of a stream that we opened, or of another, which never begins anew.
+    pub(super) fn new(ours: bool) -> Self {
+        if ours { Self::Kept(Vec::new()) } else { Self::Over }
+    }
+
+    /// Keeps a message that was sent. Returns whether it was the first.
+    pub(super) fn push(&mut self, message: &[u8]) -> bool {
+        let Self::Kept(messages) = self else { return false };
+        messages.push(message.to_vec());
+        let first = messages.len() == 1;
+        if messages.iter().map(Vec::len).sum::<usize>() > MAX_EARLY {
+            *self = Self::Over;
+        }
+        first
+    }
+
+    /// Whether something was sent, and nothing came.
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(self, Self::Kept(messages) if !messages.is_empty())
+    }
+
+    /// Whether all that was sent is which protocol is wanted.
+    fn is_proposal(&self) -> bool {
+        let Self::Kept(messages) = self else { return false };
+        let (mut data, mut flagged) = (Vec::new(), false);
+        let mut decoder = Decoder::default();
+        let whole = messages.iter().all(|message| {
+            let each = |frame: Frame<'_>| {
+                flagged |= frame.flag.is_some();
+                data.extend_from_slice(frame.data);
+            };
+            decoder.push(message, each).is_ok()
+        });
+        whole && !flagged && is_proposal(&data)
+    }
+}
+
+impl Channel {
+    /// Refuses a stream whose channel is about to be lost. The channel isn't closed: that would throw away the refusal,
+    /// which waits for the end of the old channel's close. The other side closes it.
+    pub(in crate::imp::browser) fn refuse(self: &Rc<Self>) {
+        let flag = self.inner.borrow_mut().state.reset();
+        if let Some(flag) = flag {
+            self.say(flag);
+        }
+        self.closing.set(true);
+    }
+
+    /// Whether it waits for a first answer.
+    pub(in crate::imp::browser) fn is_unanswered(&self) -> bool {
+        self.inner.borrow().early.is_unanswered()
+    }
+
+    /// Nothing was heard for long: begins anew, if that does no harm.
+    pub(in crate::imp::browser) fn lose_patience(self: &Rc<Self>) -> bool {
+        let messages = {
+            let mut inner = self.inner.borrow_mut();
+            if inner.state.is_done() || !inner.early.is_proposal() {
+                return false;
+            }
+            match std::mem::replace(&mut inner.early, Early::Over) {
+                Early::Kept(messages) => messages,
+                Early::Again(_) | Early::Over => return false,
+            }
+        };
+        let Some(old) = self.move_over(messages) else { return false };
+        tracing::debug!("a stream was not answered, and begins anew");
+        let mut reset = Vec::new();
+        Frame { flag: Some(Flag::Reset), data: &[] }.encode(&mut reset);
+        old.send_with_u8_array(&reset).ok();
+        true
+    }
+
+    /// Puts a refused stream on another channel. `false`: there is none.
+    pub(super) fn begin_anew(self: &Rc<Self>, messages: Vec<Vec<u8>>) -> bool {
+        tracing::debug!("a stream was refused before it began, and begins anew");
+        self.move_over(messages).inspect(RtcDataChannel::close).is_some()
+    }
+
+    /// Takes another channel, on which the messages are sent as soon as it is open. Returns the old one.
+    fn move_over(self: &Rc<Self>, messages: Vec<Vec<u8>>) -> Option<RtcDataChannel> {
+        let peer = self.peer.upgrade()?;
+        let fresh = peer.replacement()?;
+        peer.counters.count(|metrics| metrics.streams_begun_anew += 1);
+        let old = self.raw.replace(fresh);
+        self.inner.borrow_mut().early = Early::Again(messages);
+        self.listen();
+        Some(old)
+    }
+
+    /// Sends again what waits for the channel to open.
+    pub(super) fn resend(&self) {
+        let early = std::mem::replace(&mut self.inner.borrow_mut().early, Early::Over);
+        match early {
+            Early::Again(messages) => {
+                for message in messages {
+                    self.raw.borrow().send_with_u8_array(&message).ok();
+                }
+            }
+            other => self.inner.borrow_mut().early = other,
+        }
+    }
+
+    /// A channel that has done its work fails only if its number is taken over.
+    pub(super) fn on_error(&self) {
+        if self.closing.get()
+            && let Some(peer) = self.peer.upgrade()
+            && let Some(number) = self.raw.borrow().id()
+        {
+            peer.expect_lost(number);
+        }
+    }
+}
