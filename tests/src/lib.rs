@@ -3,6 +3,7 @@
 //! A scenario under `tests/` is a short story: who is there, what happens, what must be true afterwards. What the stories
 //! share is here: a small chain on which every other hash is good enough, and questions to ask of a simulated world.
 
+pub mod counting;
 pub mod door;
 pub mod fuzz;
 

@@ -3,8 +3,6 @@
 //! Peers here know headers, the bodies of real blocks, which are all empty, and say what their scripts tell them; the node is the
 //! real one, with a store that takes everything at once.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,38 +22,11 @@ use tabchain_sim::{Sim, World};
 use tabchain_sync::{
     Body, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, RequestId, Response, TipClaim,
 };
+use tabchain_tests::counting::{self, Counting};
 use tabchain_tests::{address, agree, height};
-
-/// Counts the bytes that this thread holds, and the most it ever held.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn note(bytes: isize) {
-    let held = HELD.get() + bytes;
-    HELD.set(held);
-    MOST.set(MOST.get().max(held));
-}
-
-// The one way to know what a program really holds; it only counts and passes on.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(layout.size().cast_signed());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        note(-layout.size().cast_signed());
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 /// How long a peer takes to answer, in milliseconds.
 const ANSWER_MS: u64 = 50;
@@ -335,8 +306,7 @@ fn a_flood_of_low_work_headers_from_eight_peers_leaves_nothing_behind() {
     assert_eq!(room.status().height.value() as usize, BLOCKS);
     let kept = room.kept();
 
-    let before = HELD.get();
-    MOST.set(before);
+    let before = counting::begin();
     for n in 11..19 {
         let mut forge = Forge::new(&spec, u64::from(n), spec.interval_ms());
         let mut left = LIES;
@@ -357,12 +327,15 @@ fn a_flood_of_low_work_headers_from_eight_peers_leaves_nothing_behind() {
     for n in 11..19 {
         assert_eq!(room.told(n).1, LIES, "liar {n} was heard to the end");
     }
-    let grown = MOST.get() - before;
+    let grown = counting::most() - before;
     assert!(grown <= 8 << 20, "{grown} bytes more at the worst moment");
     assert_eq!(room.best_height() as usize, BLOCKS);
     assert_eq!(room.kept(), kept, "no header of theirs was kept");
     assert!(room.dismissed.is_empty(), "a claim that is not borne out is noise, not yet a crime");
-    println!("8 x {LIES} headers: {grown} bytes at the worst moment, {} afterwards", HELD.get() - before);
+    println!(
+        "8 x {LIES} headers: {grown} bytes at the worst moment, {} afterwards",
+        counting::held() - before
+    );
 
     // Meanwhile the honest chain goes on.
     chain.push(next);

@@ -255,7 +255,7 @@ impl Encode for Prefilled {
 }
 
 impl Decode for Prefilled {
-    const MIN_BYTES: usize = 2;
+    const MIN_BYTES: usize = 1 + Transaction::MIN_BYTES;
 
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self { position: super::fetch::position(r)?, transaction: Transaction::decode(r)? })
