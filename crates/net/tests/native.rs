@@ -58,6 +58,42 @@ async fn a_request_is_answered_under_its_number() {
     }
 }
 
+/// Rule N16. Nothing is answered until all were asked.
+#[tokio::test]
+async fn of_forty_requests_at_once_thirty_two_are_open_and_the_rest_fail() {
+    let (a, b) = connected().await;
+    for number in 0..40 {
+        a.tell(NetCommand::Request(b.id, number, vec![1])).await;
+    }
+    let mut failed = 0;
+    while failed < 8 {
+        a.next(|event| matches!(event, NetEvent::RequestFailed(peer, _) if peer == b.id).then_some(())).await;
+        failed += 1;
+    }
+    let mut asked = Vec::new();
+    while asked.len() < 32 {
+        let request = |event| match event {
+            NetEvent::Request(_, number, _) => Some(number),
+            _ => None,
+        };
+        asked.push(b.next(request).await);
+    }
+    for number in asked {
+        b.tell(NetCommand::Respond(a.id, number, vec![2])).await;
+    }
+    let mut answered = 0;
+    while answered < 32 {
+        match a.next(Some).await {
+            NetEvent::Response(..) => answered += 1,
+            NetEvent::RequestFailed(..) => panic!("no more than eight fail"),
+            _ => {}
+        }
+    }
+    // There is room again.
+    a.tell(NetCommand::Request(b.id, 40, vec![1])).await;
+    b.next(|event| matches!(event, NetEvent::Request(..)).then_some(())).await;
+}
+
 #[tokio::test]
 async fn a_disconnect_ends_the_session_on_both_sides_and_its_requests() {
     let (a, b) = connected().await;
