@@ -16,7 +16,7 @@ use tabchain_records::{Batch, Column, Durability, StoreError};
 use crate::{BatchId, CommandId, Reply};
 
 /// With so many bytes waiting, nothing more is fetched.
-const CONGESTED_BYTES: usize = 8 * 1024 * 1024;
+const CONGESTED_BYTES: usize = 16 * 1024 * 1024;
 const LARGE_BYTES: usize = 1024 * 1024;
 const MAX_IN_FLIGHT: usize = 2;
 const DELAY_MS: u64 = 200;

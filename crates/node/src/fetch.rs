@@ -89,15 +89,14 @@ impl Node {
         }
     }
 
-    /// Bodies to be fetched, oldest first: those that lead to the best header, and once there are none, those of the past. Last
-    /// come those that are not waited for any more. On the way to a snapshot, those above it.
+    /// Bodies to be fetched, oldest first: those that lead to the best header, and once the node stands there, those of the
+    /// past. Last come those that are not waited for any more. On the way to a snapshot, those above it.
     fn wanted_bodies(&self) -> Vec<BlockHash> {
         if self.is_joining() {
             return self.bodies_above_snapshot(WANTED);
         }
-        let ahead = self.chain.best_header().work > self.chain.tip().work;
-        let wanted = if ahead { self.chain.missing_bodies(WANTED) } else { Vec::new() };
-        let mut wanted = if wanted.is_empty() { self.missing_of_past() } else { wanted };
+        let mut wanted =
+            if self.has_blocks_ahead() { self.chain.missing_bodies(WANTED) } else { self.missing_of_past() };
         wanted.extend(self.withheld.aside());
         wanted
     }

@@ -63,6 +63,11 @@ impl Node {
         !self.ready || behind || beginning
     }
 
+    /// Whether the best header has more work than the tip.
+    pub(crate) fn has_blocks_ahead(&self) -> bool {
+        self.chain.best_header().work > self.chain.tip().work
+    }
+
     /// Whether the tip is no older than a tip may be in a network that goes on.
     pub(crate) fn is_at_present(&self) -> bool {
         self.now.since(self.chain.tip().header.time()) < self.look_patience()
@@ -81,7 +86,7 @@ impl Node {
             SyncState::Headers
         } else if self.joining.is_fetching() {
             SyncState::Snapshot
-        } else if self.chain.best_header().work > self.chain.tip().work {
+        } else if self.has_blocks_ahead() {
             SyncState::Blocks
         } else {
             SyncState::Synced

@@ -1,9 +1,9 @@
 //! The past of a node that joined in the middle: fetched, checked block by block, and written down.
 //!
-//! The bodies come the same way as those at the tip, after them. Each is connected to accounts that belong to the past
-//! alone ([`Replay`]), so the node is of use meanwhile, however long it takes. When the block is reached whose state was
-//! taken from a snapshot, every block from the genesis has been checked here. When one of them breaks a rule, the chain is
-//! left for good, whatever its work, and the state is rebuilt from what is valid.
+//! The bodies come the same way as those at the tip, and only while the node stands at its best header. Each is connected to
+//! accounts that belong to the past alone ([`Replay`]), so the node is of use meanwhile, however long it takes. When the
+//! block is reached whose state was taken from a snapshot, every block from the genesis has been checked here. When one of
+//! them breaks a rule, the chain is left for good, whatever its work, and the state is rebuilt from what is valid.
 //!
 //! Bounds: one more state in memory; [`STEPS`] blocks an input, [`WINDOW`] bodies fetched ahead.
 
@@ -96,10 +96,11 @@ impl Node {
         }
     }
 
-    /// Whether the next block of the past can be checked, or read, now.
+    /// Whether the next block of the past can be checked, or read, now: what lies ahead goes first.
     pub(crate) fn past_may_go_on(&self) -> bool {
         let reading = self.past.as_ref().is_none_or(|past| !past.reading.is_empty());
-        let next = self.next_of_past().filter(|_| self.ready && !reading && self.disk.has_room());
+        let waits = !self.ready || reading || self.has_blocks_ahead() || !self.disk.has_room();
+        let next = self.next_of_past().filter(|_| !waits);
         next.is_some_and(|hash| self.chain.has_body(&hash))
     }
 

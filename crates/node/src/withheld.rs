@@ -69,7 +69,7 @@ impl Node {
 
     /// The first body that is lacking on the best chain, and since when it could have come.
     fn lacking(&self) -> Option<(BlockHash, Timestamp)> {
-        if self.chain.best_header().work <= self.chain.tip().work {
+        if !self.has_blocks_ahead() {
             return None;
         }
         let block = self.chain.missing_bodies(1).first().copied()?;

@@ -481,7 +481,7 @@ fn pick(which: u8) -> &'static (tabchain_primitives::Block, tabchain_primitives:
 /// Stories that lead deep: joining a chain, a fork, a lie; serving others; mining; dying and coming back.
 pub(super) fn stories() -> Vec<Vec<u8>> {
     let tip = u8::try_from(BLOCKS.main - 1).expect("few");
-    let truly = [5; 12];
+    let truly = [5; 32];
     let join = [&[10, 1, 0, 3, 0, tip, 1][..], &truly].concat();
     let fork = [&join[..], &[1, 1, 3, 1, 8, 1, 4, 1, 8, 0, 4, 1, 9, 0][..], &truly].concat();
     let serve = [&join[..], &[1, 2, 3, 2, 0, 1, 9, 2, 0, 0, 9, 2, 9, 1, 9, 2, 2, 3, 9, 2, 3, 2]].concat();
