@@ -8,11 +8,12 @@
 use tabchain_chain::{InsertError, Inserted, Step, Undo};
 use tabchain_consensus::{BlockError, CheckedBlock, VerifiedBlock};
 use tabchain_primitives::codec::Decode;
-use tabchain_primitives::{Block, BlockHash, Header, Height, Timestamp};
+use tabchain_primitives::{Block, BlockHash, Header, Timestamp};
 use tabchain_records::{Column, Query, Rows};
 use tabchain_sync::PeerId;
 use tabchain_sync::score::Fault;
 
+use crate::body_pages::PAGE_BYTES;
 use crate::headers::Heaviest;
 use crate::node::{Node, Purpose};
 use crate::verify::Job;
@@ -21,7 +22,7 @@ use crate::{Event, blocks};
 
 /// Steps taken on one input; the rest follow at once, but let other inputs in between.
 const MAX_STEPS: usize = 64;
-/// Bodies read ahead from the store.
+/// Rows of bodies read ahead from the store.
 const READ_AHEAD: u32 = 16;
 
 /// While a node catches up, what changed is told at most so often, and at the latest when so many blocks were adopted.
@@ -92,7 +93,7 @@ impl Node {
     pub(crate) fn delete_evicted(&mut self) {
         for (height, forgotten) in self.chain.take_evicted() {
             self.forget_header(&forgotten, height);
-            self.disk.delete(Column::Bodies, *forgotten.as_bytes());
+            self.erase_body(&forgotten, height);
             self.disk.delete(Column::Undo, *forgotten.as_bytes());
             self.blocks.remove(&forgotten);
         }
@@ -130,9 +131,9 @@ impl Node {
     /// Keeps a verified block: on disk, at hand, and marked as there.
     pub(crate) fn keep_block(&mut self, block: VerifiedBlock) {
         let hash = block.hash();
-        let body = blocks::body_of(&block);
+        let (body, height) = (blocks::body_of(&block), block.block().header.height());
         self.bodies.release(&hash);
-        self.disk.put(Column::Bodies, *hash.as_bytes(), body.clone());
+        self.note_body(hash, height, body.clone());
         self.chain.mark_body(&hash);
         self.note_header(&hash, false);
         self.blocks.insert(block, body);
@@ -164,14 +165,16 @@ impl Node {
         }
     }
 
-    pub(crate) fn body_loaded(&mut self, hash: &BlockHash, rows: Rows) {
-        self.reading.remove(hash);
-        match self.stored_block(hash, rows) {
-            Some(block) => {
-                let body = blocks::body_of(&block);
-                self.blocks.insert(block, body);
+    pub(crate) fn bodies_loaded(&mut self, hashes: &[BlockHash], rows: &Rows) {
+        for hash in hashes {
+            self.reading.remove(hash);
+            match self.stored_block(hash, rows) {
+                Some(block) => {
+                    let body = blocks::body_of(&block);
+                    self.blocks.insert(block, body);
+                }
+                None => self.lose_body(hash),
             }
-            None => self.lose_body(hash),
         }
     }
 
@@ -205,8 +208,9 @@ impl Node {
             }
             Err(error) => {
                 assert!(error.is_rule(), "the chain named this block as its next step");
+                let height = block.block().header.height();
                 self.blocks.remove(hash);
-                self.disk.delete(Column::Bodies, *hash.as_bytes());
+                self.erase_body(hash, height);
                 self.mark_invalid(hash);
             }
         }
@@ -216,7 +220,7 @@ impl Node {
     /// Takes the tip back, or starts to read what that needs; true when the step is taken.
     fn disconnect_block(&mut self, hash: &BlockHash) -> bool {
         let Some(block) = self.blocks.block(hash).cloned() else {
-            self.read_body(hash);
+            self.read_bodies([*hash]);
             return false;
         };
         if self.blocks.undo(hash).is_none() {
@@ -278,28 +282,26 @@ impl Node {
 
     /// Reads the bodies of the next steps from the store.
     fn read_ahead(&mut self, next: &BlockHash) {
-        self.read_body(next);
-        let height = self.chain.header(next).map_or(0, |header| header.height().value());
-        for ahead in 1..self.read_ahead_fits(READ_AHEAD) {
-            let Some(hash) = self.chain.best_hash_at(Height::new(height.saturating_add(ahead))) else {
-                return;
-            };
-            if self.chain.has_body(&hash) && self.blocks.block(&hash).is_none() {
-                self.read_body(&hash);
-            }
-        }
+        self.flush();
+        let above = self.chain.header(next).and_then(|header| header.height().next());
+        let rows = self.read_ahead_fits(READ_AHEAD);
+        let ahead =
+            above.map(|above| self.bodies_ahead(above, rows, |height| self.chain.best_hash_at(height)));
+        self.read_bodies([*next].into_iter().chain(ahead.unwrap_or_default()));
     }
 
-    /// No more blocks are read ahead than the cache holds, or the first would be pushed out by the last.
+    /// No more rows are read ahead than the cache holds, or the first would be pushed out by the last.
     pub(crate) fn read_ahead_fits(&self, most: u32) -> u32 {
-        let fits = self.config.limits.block_bytes / (4 * self.config.spec.max_block_bytes().max(1));
+        let largest = self.config.spec.max_block_bytes().max(PAGE_BYTES);
+        let fits = self.config.limits.block_bytes / (4 * largest);
         most.min(u32::try_from(fits).unwrap_or(most)).max(1)
     }
 
-    fn read_body(&mut self, hash: &BlockHash) {
-        if self.reading.insert(*hash) {
-            self.flush();
-            self.load(Purpose::Body(*hash), Query::get(Column::Bodies, *hash.as_bytes()));
+    fn read_bodies(&mut self, hashes: impl IntoIterator<Item = BlockHash>) {
+        self.flush();
+        for (row, hashes) in self.body_rows(hashes) {
+            self.reading.extend(&hashes);
+            self.load(Purpose::Bodies(hashes), row);
         }
     }
 
@@ -315,6 +317,9 @@ impl Node {
 
     /// A body is not there, or not any more.
     pub(crate) fn forget_body(&mut self, hash: &BlockHash) {
+        if let Some(height) = self.chain.header(hash).map(Header::height) {
+            self.erase_body(hash, height);
+        }
         self.chain.forget_body(hash);
         self.note_header(hash, false);
     }

@@ -16,11 +16,12 @@
 //! # Bounds
 //! Everything a peer can make grow is bounded in the module that holds it: connections in `peers`, questions in `fetch`,
 //! answers in `serve`, signatures in `verify`, early blocks and announcements in `tabchain_sync`, headers in
-//! `tabchain_chain`, pending transactions in `tabchain_mempool`, unwritten rows in `disk` and `index`. [`Holdings`] adds them up.
+//! `tabchain_chain`, pending transactions in `tabchain_mempool`, unwritten rows in `disk`, `body_pages` and `index`. [`Holdings`] adds them up.
 
 mod adopt;
 mod beginning;
 mod blocks;
+mod body_pages;
 mod command;
 mod config;
 mod dial;
@@ -63,6 +64,7 @@ pub use holdings::Holdings;
 pub use input::Input;
 pub use node::Node;
 pub use output::{BatchId, CommandId, JobId, LoadId, Output, Template};
+pub use rows::stored_bodies;
 pub use tabchain_sync::{ConnectionKind, Message, PeerAddress, PeerId, PeerInfo};
 pub use view::{
     AccountView, BlockSummary, BlockView, Cursor, MiningStatus, PastProgress, PeerStatus, Progress,

@@ -19,6 +19,7 @@ use tabchain_sync::{PeerId, Rng};
 
 use crate::adopt::Moved;
 use crate::blocks::BlockCache;
+use crate::body_pages::BodyPages;
 use crate::dial::Dialling;
 use crate::disk::Disk;
 use crate::fetch::Asked;
@@ -65,6 +66,7 @@ pub struct Node {
 
     pub(crate) disk: Disk,
     pub(crate) header_pages: HeaderPages,
+    pub(crate) body_pages: BodyPages,
     pub(crate) loads: BTreeMap<LoadId, Purpose>,
     next_load: u64,
     /// Blocks whose body or step back is being read.
@@ -122,9 +124,9 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) enum Purpose {
     Open(Part),
-    Body(BlockHash),
+    Bodies(Vec<BlockHash>),
     Undo(BlockHash),
-    Past(BlockHash),
+    Past(Vec<BlockHash>),
     Serve(ServingId),
     Query(QueryId),
 }
@@ -148,6 +150,7 @@ impl Node {
             tip_since: Timestamp::ZERO,
             disk: Disk::default(),
             header_pages: HeaderPages::default(),
+            body_pages: BodyPages::default(),
             loads: BTreeMap::new(),
             next_load: 0,
             reading: BTreeSet::new(),
@@ -282,11 +285,11 @@ impl Node {
         };
         match purpose {
             Purpose::Open(part) => self.opening_loaded(id, part, rows),
-            Purpose::Body(hash) => self.body_loaded(&hash, rows),
+            Purpose::Bodies(hashes) => self.bodies_loaded(&hashes, &rows),
             Purpose::Undo(hash) => self.undo_loaded(&hash, rows),
-            Purpose::Past(hash) => self.past_loaded(&hash, rows),
+            Purpose::Past(hashes) => self.past_loaded(&hashes, &rows),
             Purpose::Serve(serving) => self.serving_loaded(serving, rows),
-            Purpose::Query(query) => self.query_loaded(query, id, rows),
+            Purpose::Query(query) => self.query_loaded(query, id, &rows),
         }
     }
 

@@ -17,6 +17,7 @@ use tabchain_records::{Column, Query, Rows, StoreError};
 use tabchain_sync::PeerId;
 use tabchain_sync::book::GoodPeer;
 
+use crate::body_pages::BodyPages;
 use crate::node::{Node, Phase, Purpose};
 use crate::pages::HeaderPages;
 use crate::past::Past;
@@ -138,6 +139,7 @@ impl Node {
         }
         self.chain = opening.chain(&self.config);
         self.restore_pages(&opening);
+        self.restore_body_pages(&opening);
         self.pending.restore(opening.meta.get(rows::OWN_PENDING), opening.meta.get(rows::PENDING));
         self.index.clear();
         self.past = None;
@@ -179,6 +181,22 @@ impl Node {
             let held: Vec<_> = held.collect();
             let torn = !whole || held.len() < headers.len();
             self.header_pages.restore(*number, held, torn);
+        }
+    }
+
+    /// Takes back which body lies in which page. After damage there may be pages that nobody knows of.
+    fn restore_body_pages(&mut self, opening: &Opening) {
+        self.body_pages = BodyPages::default();
+        let headers = opening.pages.iter().flat_map(|page| &page.headers).chain(&opening.headers);
+        for (hash, row) in headers.filter(|(hash, _)| self.chain.contains(hash)) {
+            if let Some(below) = row.page_below {
+                self.body_pages.restore(*hash, row.header.height(), below);
+            }
+        }
+        if opening.damaged {
+            for gap in self.body_pages.gaps() {
+                self.disk.delete_range(Column::BodyPages, gap);
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use crate::node::Node;
 use crate::rows::{self, HeaderRow};
 
 /// A page is begun when the best chain has gone so far beyond it that hardly anything changes there.
-const NEAR: u32 = 128;
+pub(crate) const NEAR: u32 = 128;
 
 /// What is known of headers on disk.
 #[derive(Debug, Default)]
@@ -69,8 +69,14 @@ impl Node {
         let Some(height) = self.chain.header(hash).map(tabchain_primitives::Header::height) else { return };
         if self.disk.failure().is_none() {
             self.header_pages.note(*hash, height, is_new);
-            self.disk.promise(self.header_pages.changed.len() * rows::HEADER_ROW_BYTES);
+            self.promise();
         }
+    }
+
+    /// Tells the open batch how much will be added to it when it goes.
+    pub(crate) fn promise(&mut self) {
+        let headers = self.header_pages.changed.len() * rows::HEADER_ROW_BYTES;
+        self.disk.promise(headers + self.body_pages.promised());
     }
 
     /// A header is forgotten: what there is of it on disk goes with the open batch.
@@ -168,6 +174,7 @@ impl Node {
     fn header_row(&self, hash: &BlockHash) -> Option<HeaderRow> {
         let (header, entry) = (*self.chain.header(hash)?, self.chain.entry(hash)?);
         let invalid = entry.status == tabchain_chain::Status::Invalid;
-        Some(HeaderRow { header, has_body: entry.has_body, invalid })
+        let page_below = self.body_pages.below(hash, header.height()).filter(|_| entry.has_body);
+        Some(HeaderRow { header, has_body: entry.has_body, page_below, invalid })
     }
 }

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use tabchain_chain::Replay;
 use tabchain_consensus::{CheckedBlock, VerifiedBlock};
-use tabchain_primitives::{BlockHash, Height};
-use tabchain_records::{Column, Query, Rows};
+use tabchain_primitives::{BlockHash, Header, Height};
+use tabchain_records::{Column, Rows};
 use tabchain_sync::Keeps;
 
 use crate::index::Index;
@@ -23,7 +23,7 @@ use crate::{Event, Warning, blocks, rows};
 const STEPS: usize = 8;
 /// Bodies fetched ahead.
 const WINDOW: u32 = 512;
-/// Bodies read ahead from the store.
+/// Rows of bodies read ahead from the store.
 const READ_AHEAD: u32 = 16;
 /// Blocks after which the accounts of the past are written, so that a later run goes on from there.
 pub(crate) const CHECKPOINT_BLOCKS: u32 = 4_096;
@@ -113,16 +113,18 @@ impl Node {
         hashes.filter(|hash| !self.chain.has_body(hash)).collect()
     }
 
-    pub(crate) fn past_loaded(&mut self, hash: &BlockHash, rows: Rows) {
-        if let Some(past) = &mut self.past {
-            past.reading.remove(hash);
-        }
-        match self.stored_block(hash, rows) {
-            Some(block) => {
-                let body = blocks::body_of(&block);
-                self.blocks.insert(block, body);
+    pub(crate) fn past_loaded(&mut self, hashes: &[BlockHash], rows: &Rows) {
+        for hash in hashes {
+            if let Some(past) = &mut self.past {
+                past.reading.remove(hash);
             }
-            None => self.forget_body(hash),
+            match self.stored_block(hash, rows) {
+                Some(block) => {
+                    let body = blocks::body_of(&block);
+                    self.blocks.insert(block, body);
+                }
+                None => self.forget_body(hash),
+            }
         }
     }
 
@@ -139,8 +141,7 @@ impl Node {
             self.event(Event::Warning(Warning::FalsePast { height: header.height() }));
         }
         self.blocks.remove(hash);
-        self.disk.delete(Column::Bodies, *hash.as_bytes());
-        self.chain.forget_body(hash);
+        self.forget_body(hash);
         self.note_invalid(hash);
         self.rebuild();
     }
@@ -204,22 +205,22 @@ impl Node {
     }
 
     fn read_past(&mut self, next: &BlockHash) {
-        let first = self.chain.header(next).map_or(0, |header| header.height().value());
+        let Some(first) = self.chain.header(next).map(Header::height) else { return };
         self.flush();
-        for ahead in 0..self.read_ahead_fits(READ_AHEAD) {
-            let hash = self.chain.hash_at(Height::new(first.saturating_add(ahead)));
-            let Some(hash) = hash.filter(|hash| self.chain.has_body(hash)) else { return };
-            let Some(past) = &mut self.past else { return };
-            if self.blocks.block(&hash).is_none() && past.reading.insert(hash) {
-                self.load(Purpose::Past(hash), Query::get(Column::Bodies, *hash.as_bytes()));
+        let rows = self.read_ahead_fits(READ_AHEAD);
+        let ahead = self.bodies_ahead(first, rows, |height| self.chain.hash_at(height));
+        for (row, hashes) in self.body_rows(ahead) {
+            if let Some(past) = &mut self.past {
+                past.reading.extend(&hashes);
+                self.load(Purpose::Past(hashes), row);
             }
         }
     }
 
     /// A block that was written, as it was verified then.
-    pub(crate) fn stored_block(&self, hash: &BlockHash, rows: Rows) -> Option<VerifiedBlock> {
+    pub(crate) fn stored_block(&self, hash: &BlockHash, rows: &Rows) -> Option<VerifiedBlock> {
         let header = self.chain.header(hash).copied()?;
-        let block = rows::block(header, &rows.into_value()?)?;
+        let block = rows::block(header, rows::body_in(rows, hash)?)?;
         let checked = CheckedBlock::check(&self.config.spec, block).ok()?;
         // Only blocks with verified signatures are ever written.
         let verdict = tabchain_consensus::Verdict::AllValid;

@@ -45,7 +45,6 @@ impl Node {
         for height in (from + 1..=until).map(Height::new) {
             if let Some(hash) = self.chain.hash_at(height).filter(|hash| self.chain.has_body(hash)) {
                 self.blocks.remove(&hash);
-                self.disk.delete(Column::Bodies, *hash.as_bytes());
                 self.disk.delete(Column::Undo, *hash.as_bytes());
                 self.forget_body(&hash);
             }

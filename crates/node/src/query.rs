@@ -8,7 +8,7 @@ use tabchain_consensus::reward;
 use tabchain_primitives::{
     Address, Amount, Block, BlockHash, HEADER_BYTES, Header, Height, Transaction, TxId,
 };
-use tabchain_records::{Column, Query, Rows};
+use tabchain_records::{Query, Rows};
 
 use crate::node::{Node, Purpose};
 use crate::{
@@ -52,10 +52,10 @@ struct History {
 }
 
 /// What a row that was asked for holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Waiting {
     Index,
-    Body(BlockHash),
+    Bodies(Vec<BlockHash>),
 }
 
 impl Node {
@@ -94,14 +94,16 @@ impl Node {
         }
     }
 
-    pub(crate) fn query_loaded(&mut self, id: QueryId, load: LoadId, rows: Rows) {
+    pub(crate) fn query_loaded(&mut self, id: QueryId, load: LoadId, rows: &Rows) {
         let Some(mut lookup) = self.queries.remove(&id) else { return };
         match lookup.waiting.remove(&load) {
-            Some(Waiting::Index) => lookup.take_index(&rows),
-            Some(Waiting::Body(hash)) => {
-                let block = rows.into_value().zip(self.chain.header(&hash).copied());
-                if let Some(block) = block.and_then(|(body, header)| rows::block(header, &body)) {
-                    lookup.bodies.insert(hash, block);
+            Some(Waiting::Index) => lookup.take_index(rows),
+            Some(Waiting::Bodies(hashes)) => {
+                for hash in hashes {
+                    let block = rows::body_in(rows, &hash).zip(self.chain.header(&hash).copied());
+                    if let Some(block) = block.and_then(|(body, header)| rows::block(header, body)) {
+                        lookup.bodies.insert(hash, block);
+                    }
                 }
             }
             None => {}
@@ -230,6 +232,7 @@ impl Node {
     }
 
     fn ask_for_missing(&mut self, id: QueryId, lookup: &mut Lookup) {
+        let mut missing = Vec::new();
         for hash in self.bodies_for(&lookup.want) {
             if lookup.bodies.contains_key(&hash) {
                 continue;
@@ -237,10 +240,15 @@ impl Node {
             if let Some(block) = self.block_at_hand(&hash) {
                 lookup.bodies.insert(hash, block);
             } else if lookup.asked.insert(hash) {
-                self.flush();
-                let load = self.load(Purpose::Query(id), Query::get(Column::Bodies, *hash.as_bytes()));
-                lookup.waiting.insert(load, Waiting::Body(hash));
+                missing.push(hash);
             }
+        }
+        if !missing.is_empty() {
+            self.flush();
+        }
+        for (row, hashes) in self.body_rows(missing) {
+            let load = self.load(Purpose::Query(id), row);
+            lookup.waiting.insert(load, Waiting::Bodies(hashes));
         }
     }
 

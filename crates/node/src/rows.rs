@@ -3,7 +3,9 @@
 //! | Column | Key | Value |
 //! |---|---|---|
 //! | headers | hash | flags \|\| header |
+//! | header-pages | height / 256 | flags \|\| header \|\| the end of its hash, for each header |
 //! | bodies | hash | the block's list of transactions, as on the wire |
+//! | body-pages | height of the first | hash \|\| length \|\| the list of transactions, for each block |
 //! | undo | hash | the step back |
 //! | state | first byte of the account keys | the chunk's accounts |
 //! | index | `t` \|\| first byte of transaction ids \|\| height where the segment begins | 8 bytes of an id \|\| place, sorted |
@@ -18,13 +20,16 @@
 //! | wallet | `keystore`, `accounts` | the encrypted wallet; its addresses |
 //! | peers | peer id | when it was good, its addresses |
 //!
-//! A place is a height and a position in the block. The index and the state stand at the checkpoint. Bytes that don't have the form of a row are not an error here: they are no row,
+//! The flags of a header say whether the body is there (1) and the block invalid (2); 4 times one more than how many heights below it the
+//! page begins that its body lies in, or 0 if it lies in a row of its own. A place is a height and a position in the block. The index and the state stand at the checkpoint. Bytes that don't have the form of a row are not an error here: they are no row,
 //! and whoever reads decides what that means.
 
 use std::ops::Range;
 
-use tabchain_primitives::codec::{Decode, Encode, Reader, write_list};
+use tabchain_primitives::codec::{Decode, Encode, Reader, write_bytes, write_list};
 use tabchain_primitives::{Address, Block, BlockHash, HEADER_BYTES, Header, Height, Transaction};
+
+use tabchain_records::Rows;
 
 use crate::Cursor;
 
@@ -59,6 +64,9 @@ const PAGED_BYTES: usize = 1 + HEADER_BYTES + CHECK_BYTES;
 
 const HAS_BODY: u8 = 1;
 const INVALID: u8 = 2;
+const IN_PAGE: u8 = 4;
+/// Heights that a page of bodies is about: as many as the flags of a header can tell apart.
+pub(crate) const PAGE_SPAN: u32 = (u8::MAX / IN_PAGE) as u32;
 /// The bytes of a place.
 pub(crate) const PLACE_BYTES: usize = 6;
 
@@ -67,6 +75,8 @@ pub(crate) const PLACE_BYTES: usize = 6;
 pub(crate) struct HeaderRow {
     pub(crate) header: Header,
     pub(crate) has_body: bool,
+    /// How far below it the page begins that its body lies in; none if that has a row of its own.
+    pub(crate) page_below: Option<u8>,
     pub(crate) invalid: bool,
 }
 
@@ -98,17 +108,20 @@ impl HeaderRow {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.push((u8::from(self.has_body) * HAS_BODY) | (u8::from(self.invalid) * INVALID));
+        let page = self.page_below.map_or(0, |below| IN_PAGE * (below + 1));
+        out.push((u8::from(self.has_body) * HAS_BODY) | (u8::from(self.invalid) * INVALID) | page);
         self.header.encode(out);
     }
 
     fn parse(value: &[u8]) -> Option<(BlockHash, Self)> {
         let (&flags, header) = value.split_first()?;
-        if header.len() != HEADER_BYTES || flags > HAS_BODY | INVALID {
+        let (has_body, invalid) = (flags & HAS_BODY != 0, flags & INVALID != 0);
+        let page_below = (flags / IN_PAGE).checked_sub(1);
+        if header.len() != HEADER_BYTES || (page_below.is_some() && !has_body) {
             return None;
         }
         let header = Header::from_bytes(header).ok()?;
-        let row = Self { header, has_body: flags & HAS_BODY != 0, invalid: flags & INVALID != 0 };
+        let row = Self { header, has_body, page_below, invalid };
         Some((header.hash(), row))
     }
 }
@@ -160,6 +173,37 @@ pub(crate) fn body(transactions: &[Transaction]) -> Vec<u8> {
     let mut bytes = Vec::new();
     write_list(&mut bytes, transactions);
     bytes
+}
+
+/// Adds a body to a page.
+pub(crate) fn write_in_body_page(hash: &BlockHash, body: &[u8], page: &mut Vec<u8>) {
+    page.extend_from_slice(hash.as_bytes());
+    write_bytes(page, body);
+}
+
+/// The key of the page of bodies that begins at a height.
+pub(crate) fn body_page_key(first: Height) -> [u8; 4] {
+    first.value().to_be_bytes()
+}
+
+/// The bodies in a row of the column of bodies, or of that of their pages, each with its block's hash. Of a damaged page, as
+/// many as can be told.
+pub fn stored_bodies<'a>(key: &[u8], value: &'a [u8]) -> Vec<(BlockHash, &'a [u8])> {
+    if let Some(hash) = read_hash(key) {
+        return vec![(hash, value)];
+    }
+    let mut reader = Reader::new(value);
+    let body = || {
+        let hash = BlockHash::from_bytes(reader.array().ok()?);
+        Some((hash, reader.bytes(0..=value.len()).ok()?))
+    };
+    std::iter::from_fn(body).collect()
+}
+
+/// The body of a block in the row that was asked for, if it is there.
+pub(crate) fn body_in<'a>(rows: &'a Rows, hash: &BlockHash) -> Option<&'a [u8]> {
+    let bodies = rows.0.iter().flat_map(|(key, value)| stored_bodies(key, value));
+    bodies.into_iter().find_map(|(of, body)| (of == *hash).then_some(body))
 }
 
 /// The block of a header and a body, if the body can be read.
@@ -278,10 +322,10 @@ mod tests {
         let header = *ChainSpec::dev().genesis_header();
         let hash = header.hash();
         for (has_body, invalid) in [(false, false), (true, false), (true, true)] {
-            let row = HeaderRow { header, has_body, invalid };
+            let row = HeaderRow { header, has_body, page_below: None, invalid };
             let value = row.value();
             assert_eq!(HeaderRow::read(hash.as_bytes(), &value), Some((hash, row)));
-            for place in 0..value.len() {
+            for place in 1..value.len() {
                 let mut damaged = value.clone();
                 damaged[place] ^= 0x40;
                 assert_eq!(HeaderRow::read(hash.as_bytes(), &damaged), None, "byte {place}");
@@ -291,11 +335,49 @@ mod tests {
     }
 
     #[test]
+    fn a_header_says_where_its_body_lies() {
+        let header = *ChainSpec::dev().genesis_header();
+        let hash = header.hash();
+        for below in (0..PAGE_SPAN).map(|below| u8::try_from(below).expect("a small span")) {
+            let row = HeaderRow { header, has_body: true, page_below: Some(below), invalid: below % 2 == 0 };
+            assert_eq!(HeaderRow::read(hash.as_bytes(), &row.value()), Some((hash, row)));
+        }
+        let mut nowhere = HeaderRow { header, has_body: false, page_below: None, invalid: false }.value();
+        nowhere[0] |= IN_PAGE;
+        assert_eq!(HeaderRow::read(hash.as_bytes(), &nowhere), None, "a body that is not there lies nowhere");
+    }
+
+    #[test]
+    fn a_page_gives_its_bodies_back_up_to_where_it_is_damaged() {
+        let bodies: Vec<_> = [(1, 200), (2, 1), (3, 70_000)]
+            .map(|(n, length)| (BlockHash::from_bytes([n; 32]), vec![n; length]))
+            .to_vec();
+        let mut page = Vec::new();
+        for (hash, body) in &bodies {
+            write_in_body_page(hash, body, &mut page);
+        }
+        let read = |page: &[u8]| {
+            let key = body_page_key(Height::new(7));
+            let read = stored_bodies(&key, page).into_iter().map(|(hash, body)| (hash, body.to_vec()));
+            read.collect::<Vec<_>>()
+        };
+        assert_eq!(read(&page), bodies);
+        assert_eq!(read(&page[..page.len() - 1]), bodies[..2]);
+        page[32] ^= 0x80;
+        assert!(read(&page).iter().all(|body| !bodies.contains(body)), "nothing is taken for what it is not");
+        assert_eq!(read(&[]), []);
+        let (hash, body) = &bodies[0];
+        assert_eq!(stored_bodies(hash.as_bytes(), body), [(*hash, &body[..])], "a row of its own");
+    }
+
+    #[test]
     fn a_page_gives_its_headers_back_and_leaves_out_the_damaged_ones() {
         let genesis = *ChainSpec::dev().genesis_header();
         let rows: Vec<_> = (0..3_u64)
             .map(|nonce| (genesis.with_nonce(nonce), nonce == 1))
-            .map(|(header, has_body)| (header.hash(), HeaderRow { header, has_body, invalid: !has_body }))
+            .map(|(header, has_body)| {
+                (header.hash(), HeaderRow { header, has_body, page_below: None, invalid: !has_body })
+            })
             .collect();
         let mut page = Vec::new();
         for (hash, row) in &rows {

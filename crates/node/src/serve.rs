@@ -15,6 +15,7 @@ use tabchain_sync::message::RESPONSE_BUDGET;
 use tabchain_sync::score::Fault;
 use tabchain_sync::{Body, Chunk, Failure, Message, PeerId, Request, RequestId, Response};
 
+use crate::body_pages::{PAGE_BYTES, Place};
 use crate::node::{Node, Purpose};
 use crate::{Output, rows};
 
@@ -75,6 +76,14 @@ impl Bodies {
     fn new(mut hashes: Vec<BlockHash>) -> Self {
         hashes.reverse();
         Self { left: hashes, group: Vec::new(), read: BTreeMap::new(), open: 0, done: Vec::new(), bytes: 0 }
+    }
+
+    /// The store gave a row, or has none.
+    fn take(&mut self, rows: &Rows) {
+        self.open -= 1;
+        let there = rows.0.iter().flat_map(|(key, value)| rows::stored_bodies(key, value));
+        let wanted = there.filter(|(hash, _)| self.group.contains(hash));
+        self.read.extend(wanted.map(|(hash, body)| (hash, body.to_vec())));
     }
 
     /// Puts what was read into the answer, in the order asked, up to its budget.
@@ -181,10 +190,7 @@ impl Node {
         let Some(serving) = self.serving.remove(&id) else { return };
         match serving.want {
             Want::Bodies(mut bodies) => {
-                bodies.open -= 1;
-                bodies.read.extend(
-                    rows.0.into_iter().filter_map(|(key, body)| Some((rows::read_hash(&key)?, body))),
-                );
+                bodies.take(&rows);
                 self.go_on_serving(id, Serving { want: Want::Bodies(bodies), ..serving });
             }
             Want::Chunks(mut chunks) => {
@@ -193,8 +199,9 @@ impl Node {
             }
             Want::Transactions { block, positions } => {
                 let header = self.chain.header(&block).copied();
-                let found =
-                    rows.into_value().zip(header).and_then(|(body, header)| rows::block(header, &body));
+                let found = rows::body_in(&rows, &block)
+                    .zip(header)
+                    .and_then(|(body, header)| rows::block(header, body));
                 let transactions =
                     found.map(|block| pick(&block.transactions, &positions)).unwrap_or_default();
                 self.answer(serving.peer, serving.request, Response::BlockTransactions(transactions));
@@ -223,9 +230,10 @@ impl Node {
                         let bodies = std::mem::take(&mut bodies.done);
                         return self.answer(serving.peer, serving.request, Response::Bodies(bodies));
                     }
-                    for hash in self.next_group(bodies) {
+                    let to_read = self.next_group(bodies);
+                    for (row, _) in self.body_rows(to_read) {
                         bodies.open += 1;
-                        self.load(Purpose::Serve(id), Query::get(Column::Bodies, *hash.as_bytes()));
+                        self.load(Purpose::Serve(id), row);
                     }
                 }
                 self.serving.insert(id, serving);
@@ -261,9 +269,11 @@ impl Node {
                         Response::BlockTransactions(Vec::new()),
                     );
                 }
-                let query = Query::get(Column::Bodies, *block.as_bytes());
+                let rows = self.body_rows([*block]);
                 self.serving.insert(id, serving);
-                self.load(Purpose::Serve(id), query);
+                for (row, _) in rows {
+                    self.load(Purpose::Serve(id), row);
+                }
             }
         }
     }
@@ -272,9 +282,17 @@ impl Node {
     fn next_group(&self, bodies: &mut Bodies) -> Vec<BlockHash> {
         let mut room = RESPONSE_BUDGET.saturating_sub(bodies.bytes);
         let mut to_read = Vec::new();
+        // However many of a page are wanted, they are no more than the page.
+        let mut pages: BTreeMap<Height, usize> = BTreeMap::new();
         while let Some(hash) = bodies.left.last().copied() {
             let count = self.chain.header(&hash).map_or(0, |header| header.tx_count() as usize);
-            let most = count.saturating_mul(MOST_TRANSACTION_BYTES).min(self.config.spec.max_block_bytes());
+            let mut most =
+                count.saturating_mul(MOST_TRANSACTION_BYTES).min(self.config.spec.max_block_bytes());
+            if let Place::Page(first) = self.place_of_body(&hash) {
+                let left = pages.entry(first).or_insert(PAGE_BYTES);
+                most = most.min(*left);
+                *left -= most;
+            }
             if most > room && !bodies.group.is_empty() {
                 break;
             }

@@ -59,6 +59,7 @@ impl Node {
         if matches!(self.phase, Phase::Closing) {
             self.write_past();
         }
+        self.write_bodies();
         self.write_headers();
         self.disk.put(Column::Meta, rows::TIP, tip.as_bytes().to_vec());
         let (id, batch) = self.disk.flush();

@@ -55,11 +55,13 @@ pub enum Column {
     Snapshots,
     /// Headers far below the tip, many a row.
     HeaderPages,
+    /// Block bodies far below the tip, many a row.
+    BodyPages,
 }
 
 impl Column {
     /// Every column, in the order of declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Headers,
         Self::Bodies,
         Self::Undo,
@@ -70,6 +72,7 @@ impl Column {
         Self::Peers,
         Self::Snapshots,
         Self::HeaderPages,
+        Self::BodyPages,
     ];
 
     /// The name of the table on disk; changing one is a change of schema.
@@ -85,6 +88,7 @@ impl Column {
             Self::Peers => "peers",
             Self::Snapshots => "snapshots",
             Self::HeaderPages => "header-pages",
+            Self::BodyPages => "body-pages",
         }
     }
 

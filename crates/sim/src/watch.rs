@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use tabchain_consensus::ChainSpec;
-use tabchain_node::Reason;
+use tabchain_node::{Reason, stored_bodies};
 use tabchain_primitives::{BlockHash, Header, Timestamp, Work};
 use tabchain_records::{Batch, Change, Column};
 
@@ -53,14 +53,14 @@ impl Watch {
     /// Some node writes: blocks that nobody wrote before are judged.
     pub(crate) fn written(&mut self, batch: &Batch, verdicts: &mut Verdicts) {
         for change in batch.changes() {
-            if let Change::Put { column: Column::Bodies, key, value } = change
-                && let Ok(hash) = <[u8; 32]>::try_from(key.as_slice())
-            {
-                let hash = BlockHash::from_bytes(hash);
+            let Change::Put { column: Column::Bodies | Column::BodyPages, key, value } = change else {
+                continue;
+            };
+            for (hash, body) in stored_bodies(key, value) {
                 if let Some(header) = self.headers.get(&hash)
                     && !self.judge.knows(&hash)
                 {
-                    self.judge.take(*header, value, verdicts);
+                    self.judge.take(*header, body, verdicts);
                     self.open.remove(&hash);
                 }
             }

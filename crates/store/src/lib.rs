@@ -31,8 +31,8 @@ pub use tabchain_records::*;
 /// The layout on disk that this build writes, and the newest it reads. Both lasting backends record it.
 ///
 /// A store of an older schema gets the columns that it lacks, empty, and is otherwise left as it is: 2 added the snapshots, 3 the
-/// pages of headers.
-pub const SCHEMA: u64 = 3;
+/// pages of headers, 4 the pages of bodies.
+pub const SCHEMA: u64 = 4;
 
 /// Keeps rows. The futures are for one thread: they need not be `Send`.
 #[allow(async_fn_in_trait)]

@@ -114,18 +114,23 @@ fn a_file_of_an_older_schema_keeps_its_rows_and_gets_the_columns_it_lacks() {
     set_schema(&folder, 2);
     let database = Database::open(path(&folder)).unwrap();
     let transaction = database.begin_write().unwrap();
-    let pages = TableDefinition::<&[u8], &[u8]>::new(Column::HeaderPages.name());
-    assert!(transaction.delete_table(pages).unwrap(), "schema 2 had no such column");
+    let newer = [Column::HeaderPages, Column::BodyPages];
+    for column in newer {
+        let pages = TableDefinition::<&[u8], &[u8]>::new(column.name());
+        assert!(transaction.delete_table(pages).unwrap(), "schema 2 had no such column");
+    }
     transaction.commit().unwrap();
     drop(database);
 
     let store = open(&folder).unwrap();
     assert!(block_on(contract::is_filled(&store, 5)));
-    let mut page = Batch::default();
-    page.put(Column::HeaderPages, [1], vec![2]);
-    block_on(store.commit(page)).unwrap();
-    let read = block_on(store.load(Query::get(Column::HeaderPages, [1]))).unwrap();
-    assert_eq!(read.into_value(), Some(vec![2]));
+    for column in newer {
+        let mut page = Batch::default();
+        page.put(column, [1], vec![2]);
+        block_on(store.commit(page)).unwrap();
+        let read = block_on(store.load(Query::get(column, [1]))).unwrap();
+        assert_eq!(read.into_value(), Some(vec![2]));
+    }
     drop(store);
     set_schema(&folder, SCHEMA + 1);
     assert!(open(&folder).is_err(), "and is of this schema from then on");

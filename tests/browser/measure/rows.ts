@@ -9,8 +9,20 @@ import type { Relay } from '../support/relay.ts';
 /** The database of a node on `dev`, as `crates/store` lays it out. */
 const LAYOUT = {
   name: 'tabchain-dev',
-  version: 3,
-  columns: ['headers', 'bodies', 'undo', 'state', 'index', 'meta', 'wallet', 'peers', 'snapshots', 'header-pages'],
+  version: 4,
+  columns: [
+    'headers',
+    'bodies',
+    'undo',
+    'state',
+    'index',
+    'meta',
+    'wallet',
+    'peers',
+    'snapshots',
+    'header-pages',
+    'body-pages',
+  ],
   facts: 'tabchain',
 };
 

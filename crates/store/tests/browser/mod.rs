@@ -208,6 +208,47 @@ async fn of_questions_asked_together_only_the_one_that_can_not_be_answered_is_re
     );
 }
 
+#[wasm_bindgen_test]
+async fn a_database_of_an_older_schema_keeps_its_rows_and_gets_the_columns_it_lacks() {
+    const SCHEMA_2: [&str; 9] =
+        ["headers", "bodies", "undo", "state", "index", "meta", "wallet", "peers", "snapshots"];
+    let schema_3 = SCHEMA_2.into_iter().chain(["header-pages"]).collect::<Vec<_>>();
+    for (version, columns) in [(2_u32, &SCHEMA_2[..]), (3, &schema_3)] {
+        let name = &format!("of schema {version}");
+        IdbStore::destroy(name).await.unwrap();
+        let names: Vec<_> = columns.iter().map(ToString::to_string).collect();
+        let older = Database::open(name).with_version(version).with_on_upgrade_needed(move |_, database| {
+            for name in &names {
+                let column = database.create_object_store(name).build()?;
+                column.put(JsValue::from(key(8))).with_key(JsValue::from(key(7))).build().map(drop)?;
+            }
+            let facts = database.create_object_store("tabchain").build()?;
+            facts.put(5_u32).with_key("epoch").build().map(drop)
+        });
+        older.build().unwrap().await.unwrap().close();
+
+        let store = IdbStore::open_writer(name).await.unwrap();
+        let row = |of: u8| Rows(vec![(vec![7], vec![of])]);
+        for column in Column::ALL {
+            let is_old = columns.contains(&column.name());
+            let there = if is_old { row(8) } else { Rows::default() };
+            assert_eq!(store.load(Query::prefix(column, b"", 9)).await, Ok(there), "{column:?}");
+        }
+        let mut batch = Batch::default();
+        for column in Column::ALL {
+            batch.put(column, [7], vec![9]);
+        }
+        store.commit(batch).await.unwrap();
+        drop(store);
+        let again = IdbStore::open(name).await.unwrap();
+        for column in Column::ALL {
+            assert_eq!(again.load(Query::get(column, [7])).await, Ok(row(9)), "{column:?}");
+        }
+        let refusal = Database::open(name).with_version(version).build().unwrap().await;
+        assert!(refusal.is_err(), "it is of this schema from then on");
+    }
+}
+
 /// One byte for the browser.
 fn key(byte: u8) -> Uint8Array {
     Uint8Array::from(&[byte][..])
