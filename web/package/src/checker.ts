@@ -1,7 +1,7 @@
 // The checkers of signatures: plain workers around a small wasm, beside the one of the node, which is free meanwhile.
 
-import { compile } from './compile.js';
 import type { FromChecker, ToChecker } from './checker-worker.js';
+import { Supply, type Parts } from './parts.js';
 
 /** Why checkers are of no more use. */
 export type Lost = 'notStarted' | 'died' | 'silent';
@@ -13,11 +13,6 @@ export interface Order {
   number: bigint;
   /** Belongs to the checkers from now on. */
   order: Uint8Array<ArrayBuffer>;
-}
-
-interface Parts {
-  module: WebAssembly.Module;
-  script: string;
 }
 
 interface Thread {
@@ -35,7 +30,10 @@ export class Checkers {
   readonly count: number;
   readonly #onChecked: (checked: FromChecker) => void;
   readonly #onLost: (why: Lost) => void;
-  #parts: Promise<Parts> | undefined;
+  readonly #supply = new Supply(
+    new URL('../wasm/checker.wasm', import.meta.url),
+    new URL('./checker-worker.js', import.meta.url),
+  );
   #threads: Promise<Thread[]> | undefined;
   #lost = false;
 
@@ -46,14 +44,8 @@ export class Checkers {
   }
 
   /** Fetches what threads are made of, while there is still somebody to fetch it from. Starts nothing. */
-  async prepare(): Promise<Parts> {
-    this.#parts ??= fetchParts();
-    try {
-      return await this.#parts;
-    } catch (cause) {
-      this.#parts = undefined;
-      throw cause;
-    }
+  prepare(): Promise<Parts> {
+    return this.#supply.parts();
   }
 
   /** Has an order carried out; the threads are started by the first. */
@@ -95,15 +87,6 @@ export class Checkers {
     void this.#threads?.then((threads) => threads.forEach(end)).catch(() => undefined);
     this.#onLost(why);
   }
-}
-
-/** The script stands alone, so that it can be kept at hand: a thread can be started when every server is gone. */
-async function fetchParts(): Promise<Parts> {
-  const [module, script] = await Promise.all([
-    compile(new URL('../wasm/checker.wasm', import.meta.url)),
-    fetch(new URL('./checker-worker.js', import.meta.url)).then((response) => response.text()),
-  ]);
-  return { module, script: URL.createObjectURL(new Blob([script], { type: 'text/javascript' })) };
 }
 
 function post(worker: Worker, message: ToChecker, transfer: Transferable[] = []): void {

@@ -1,8 +1,8 @@
 // The miners of a browser: plain workers around a tiny wasm, each searching nonces of its own.
 
-import { compile } from './compile.js';
 import { TabchainError } from './error.js';
 import type { FromMiner, ToMiner } from './miner-worker.js';
+import { Supply, type Parts } from './parts.js';
 import type { MiningStatus } from './types.js';
 
 export const MAX_THREADS = 64;
@@ -15,11 +15,6 @@ export interface Job {
   target: Uint8Array;
 }
 
-interface Parts {
-  module: WebAssembly.Module;
-  script: string;
-}
-
 interface Thread {
   worker: Worker;
   rates: { at: number; rate: number }[];
@@ -28,7 +23,10 @@ interface Thread {
 export class Miner {
   readonly #onSolved: (job: bigint, nonce: bigint) => void;
   readonly #onRate: () => void;
-  #parts: Promise<Parts> | undefined;
+  readonly #supply = new Supply(
+    new URL('../wasm/miner.wasm', import.meta.url),
+    new URL('./miner-worker.js', import.meta.url),
+  );
   #threads: Thread[] = [];
   #job: Job | undefined;
 
@@ -39,11 +37,9 @@ export class Miner {
 
   /** Fetches what threads are made of, while there is still somebody to fetch it from. Starts nothing. */
   async prepare(): Promise<Parts> {
-    this.#parts ??= fetchParts();
     try {
-      return await this.#parts;
+      return await this.#supply.parts();
     } catch (cause) {
-      this.#parts = undefined;
       if (!(cause instanceof WebAssembly.CompileError)) throw cause;
       throw new TabchainError('unsupported-browser', 'mining needs WebAssembly SIMD', undefined, { cause });
     }
@@ -97,15 +93,6 @@ export class Miner {
     if (this.#job) post(worker, { job: this.#job });
     return thread;
   }
-}
-
-/** The script stands alone, so that it can be kept at hand: a thread can be started when every server is gone. */
-async function fetchParts(): Promise<Parts> {
-  const [module, script] = await Promise.all([
-    compile(new URL('../wasm/miner.wasm', import.meta.url)),
-    fetch(new URL('./miner-worker.js', import.meta.url)).then((response) => response.text()),
-  ]);
-  return { module, script: URL.createObjectURL(new Blob([script], { type: 'text/javascript' })) };
 }
 
 /** How many hashes one block takes on average. */
