@@ -296,12 +296,12 @@ fn the_past_below_a_snapshot_goes_into_pages_too() {
     sim.stop_mining(archive);
     let blocks = chain(&mut sim, archive);
     let late = newcomer(&mut sim, archive, limits);
-    let mut joined = false;
     assert!(sim.run_until(300_000, |sim| {
         let status = sim.status(late);
-        joined |= status.progress.past.is_some();
-        joined && status.sync == SyncState::Synced && status.progress.past.is_none()
+        status.sync == SyncState::Synced && status.progress.past.is_none()
     }));
+    let joined = |event: &Event| matches!(event, Event::Sync { progress, .. } if progress.past.is_some());
+    assert!(sim.events(late).iter().any(joined), "it joined in the middle");
     sim.run_for(1_000);
     assert!(count(&mut sim, late, Column::BodyPages) > 4);
     assert!(count(&mut sim, late, Column::Bodies) < NEAR + 40);
