@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tabchain_primitives::{BlockHash, Timestamp};
 
-use crate::message::MAX_SNAPSHOTS;
+use crate::message::{MAX_CHUNKS, MAX_SNAPSHOTS};
 use crate::{PeerId, RecentSet};
 
 /// The most batches open to one peer.
@@ -25,8 +25,6 @@ pub const MAX_ASKED: usize = 2;
 pub const MAX_WITHDRAWN: usize = 16;
 /// How many chunks a state has.
 pub const CHUNKS: usize = 256;
-/// The most chunks in a batch: those that came are checked while the next are on their way.
-const BATCH: usize = 16;
 
 const PATIENCE_MS: u64 = 4_000;
 const MAX_PATIENCE_MS: u64 = 32_000;
@@ -91,7 +89,7 @@ impl SnapshotDownload {
         self.lanes.entry(peer).or_insert_with(|| Lane {
             offers: Offers::Unknown,
             open: 0,
-            batch: BATCH,
+            batch: MAX_CHUNKS,
             patience: PATIENCE_MS,
             stalls: 0,
             withdrawn: RecentSet::new(MAX_WITHDRAWN),
@@ -160,7 +158,7 @@ impl SnapshotDownload {
     pub fn plan(&mut self, now: Timestamp) -> Vec<ChunkPlan> {
         let Some(target) = &mut self.target else { return Vec::new() };
         let sources = self.lanes.values().filter(|lane| lane.offered().contains(&target.block)).count();
-        let share = target.missing.len().div_ceil(MAX_BATCHES * sources.max(1)).clamp(1, BATCH);
+        let share = target.missing.len().div_ceil(MAX_BATCHES * sources.max(1)).clamp(1, MAX_CHUNKS);
         let mut plans = Vec::new();
         for round in 0..MAX_BATCHES {
             for peer in by_reliability(&self.lanes) {
@@ -196,7 +194,7 @@ impl SnapshotDownload {
         } else {
             lane.stalls = 0;
             lane.patience = (lane.patience / 2).max(PATIENCE_MS);
-            lane.batch = (lane.batch * 2).min(BATCH);
+            lane.batch = (lane.batch * 2).min(MAX_CHUNKS);
         }
     }
 
@@ -370,7 +368,9 @@ mod tests {
         download.failed(&peer(1), &BLOCK, &slow[0].first_bytes);
         let again = download.plan(at(SLOW_MS)).into_iter().find(|plan| plan.peer == peer(1));
         assert!(
-            again.is_none_or(|plan| plan.patience == 2 * PATIENCE_MS && plan.first_bytes.len() <= BATCH / 2)
+            again.is_none_or(
+                |plan| plan.patience == 2 * PATIENCE_MS && plan.first_bytes.len() <= MAX_CHUNKS / 2
+            )
         );
     }
 
@@ -425,7 +425,7 @@ mod tests {
         let mut download = download(32);
         let plans = download.plan(at(0));
         assert_eq!(plans.len(), MAX_OPEN);
-        assert!(plans.iter().all(|plan| plan.first_bytes.len() <= BATCH));
+        assert!(plans.iter().all(|plan| plan.first_bytes.len() <= MAX_CHUNKS));
         assert!(plans.iter().all(|plan| plan.first_bytes.is_sorted()));
     }
 }
