@@ -52,6 +52,8 @@ interface Sync {
 export interface Joined {
   /** Until the page had a node to listen to. */
   open: number;
+  /** Until it had met a peer. */
+  met: number;
   /** Until it stood at that block, with all balances. */
   balances: number;
   /** Until it knew the heaviest chain and began to fetch the balances. */
@@ -92,14 +94,18 @@ export async function joinBySnapshot(tab: Tab, tip: string): Promise<Joined> {
         });
       });
     let joinedAt = 0;
+    const company = new Promise<number>((resolve) => {
+      node.addEventListener('peer', () => resolve(since()), { once: true });
+    });
     const fetching = reached(({ snapshot, past }) => snapshot !== undefined || past !== undefined);
     const joined = reached(({ past }) => past !== undefined && (joinedAt = past.joinedAt) > 0);
     const atTip = reached(({ state }, hash) => state === 'synced' && hash === tip);
     const whole = reached(({ state, past }, hash) => state === 'synced' && hash === tip && !past);
     const opened = since();
     const work = atTip.then(() => node.workload());
-    const [chosen, balances, usable, workload, complete] = await Promise.all([fetching, joined, atTip, work, whole]);
-    return { open: opened, chosen, balances, usable, workload, complete, joinedAt };
+    const reports = Promise.all([company, fetching, joined, atTip, whole]);
+    const [met, chosen, balances, usable, complete] = await reports;
+    return { open: opened, met, chosen, balances, usable, workload: await work, complete, joinedAt };
   }, tip);
 }
 

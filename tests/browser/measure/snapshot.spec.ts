@@ -23,6 +23,8 @@ test('a late tab joins by snapshot', async ({ browser }) => {
   const tabs: Tab[] = [];
   while (tabs.length < SERVING) tabs.push(await loaded(browser, relay, rows, facts));
   const late = await Tab.open(browser, relay);
+  // A person has looked at the page for a moment, and meanwhile the program has come.
+  await late.page.waitForLoadState('networkidle');
   reportSnapshot(facts, SERVING, await joinBySnapshot(late, facts.tip));
   for (const tab of [late, ...tabs]) await tab.close();
 });

@@ -17,11 +17,12 @@ export function report(facts: Facts, run: Run): void {
 
 /** A late tab that took the balances first. */
 export function reportSnapshot(facts: Facts, tabs: number, joined: Joined): void {
-  const { open, chosen, balances, usable, workload, complete, joinedAt } = joined;
+  const { open, met, chosen, balances, usable, workload, complete, joinedAt } = joined;
   const { signatures, checkingElsewhere } = workload;
   const lines = [
     `late tab, ${tabs} tabs serve ${whole(facts.blocks)} blocks: from the button until it`,
     row('  has a node', `${whole(open)} ms`),
+    row('  has met a peer', `${whole(met)} ms`),
     row('  knows the heaviest chain', `${whole(chosen)} ms`),
     row(`  has all balances at block ${whole(joinedAt)}`, `${whole(balances)} ms`),
     row('  is at the tip, and of use', `${whole(usable)} ms`),
