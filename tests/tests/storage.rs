@@ -1,11 +1,11 @@
 //! What a node has written it has again, whatever happened to it or to its disk.
 
-use tabchain_node::{Command, CommandError, Event, Reply, SyncState, Warning};
-use tabchain_primitives::{Decode, HEADER_BYTES, Header};
+use tabchain_node::{Command, CommandError, Event, Join, Limits, Reply, SyncState, Warning};
+use tabchain_primitives::{Amount, Decode, HEADER_BYTES, Header};
 use tabchain_records::{Batch, Column, Query, StoreError};
 use tabchain_sim::{Place, Sim};
 use tabchain_sync::Rng;
-use tabchain_tests::{account, address, agree, hash_at, height, payment, world};
+use tabchain_tests::{account, address, agree, hash_at, height, payment, world, world_with};
 
 /// A node that has mined a while by itself, with payments in its blocks.
 fn miner(seed: u64, blocks: u32) -> (Sim, Place) {
@@ -358,4 +358,41 @@ fn a_node_that_has_caught_up_has_little_to_connect_again() {
     let checkpoint = checkpoint.expect("it was written when the node had caught up");
     let near = (height(&mut sim, late) - 3..).map_while(|height| hash_at(&mut sim, late, height));
     assert!(near.collect::<Vec<_>>().iter().any(|hash| hash.as_bytes()[..] == checkpoint));
+}
+
+#[test]
+fn of_what_was_caught_up_with_few_steps_back_are_written_and_then_all_up_to_the_limit() {
+    let keep_undo = 40;
+    let mut sim = world_with(15, Limits { keep_undo, join: Join::Full, ..Limits::default() });
+    let nodes = sim.add_nodes(2);
+    let (node, late) = (nodes[0], nodes[1]);
+    sim.start_mining(node, address(3));
+    assert!(sim.run_until(3_600_000, |sim| height(sim, node) >= 120));
+    sim.stop_mining(node);
+    assert!((35..=41).contains(&sim.disk(node).rows(Column::Undo).count()));
+    sim.connect(late, node);
+    assert!(sim.run_until(120_000, |sim| agree(sim, &nodes)));
+    sim.run_for(1_000);
+    let begun = sim.disk(late).rows(Column::Undo).count();
+    assert!((1..=10).contains(&begun), "{begun} steps back");
+    let joined = height(&mut sim, late);
+    sim.start_mining(node, address(3));
+    assert!(sim.run_until(3_600_000, |sim| height(sim, late) >= joined + 60));
+    sim.stop_mining(node);
+    sim.run_for(1_000);
+    assert!((35..=41).contains(&sim.disk(late).rows(Column::Undo).count()));
+
+    // Deeper than what it caught up with has steps back: the state is rebuilt.
+    let third = sim.add_node();
+    sim.connect(third, late);
+    assert!(sim.run_until(120_000, |sim| agree(sim, &[third, late])));
+    sim.run_for(1_000);
+    let strong = sim.add_node();
+    sim.start_mining(strong, address(4));
+    let goal = height(&mut sim, third) + 20;
+    assert!(sim.run_until(3_600_000, |sim| height(sim, strong) >= goal));
+    sim.stop_mining(strong);
+    sim.connect(third, strong);
+    assert!(sim.run_until(300_000, |sim| agree(sim, &[third, strong])));
+    assert_eq!(account(&mut sim, third, 3).balance.units(), 1_000 * Amount::ONE_TAB.units());
 }

@@ -37,7 +37,8 @@ pub struct Limits {
     pub join: Join,
     /// Blocks between two snapshots that are kept for others. One is joined by when it is as many blocks deep.
     pub snapshot_blocks: u32,
-    /// How many steps back from the tip are kept. A deeper reorganisation rebuilds the state from blocks.
+    /// How many steps back from the tip are kept, and an eighth of them of what was caught up with. A deeper reorganisation
+    /// rebuilds the state from blocks.
     pub keep_undo: u32,
     /// How many bodies below the tip are kept; none is all of them.
     pub keep_bodies: Option<u32>,

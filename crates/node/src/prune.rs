@@ -21,6 +21,9 @@ use crate::store::BULK_CHECKPOINT_BLOCKS;
 const AT_ONCE: u32 = 256;
 /// Blocks are gathered, up to this part of those that are kept, before any is forgotten.
 const GATHERED: u32 = 16;
+/// Of blocks far below the best header, steps back are written for the last ones only, this part of those that are kept: hardly any is
+/// ever taken, and each is a row.
+const IN_BULK: u32 = 8;
 /// No segment of the index is longer: what begins so far below the kept blocks ends below them too.
 const LONGEST_SEGMENT: u32 = 2 * if past::CHECKPOINT_BLOCKS > BULK_CHECKPOINT_BLOCKS {
     past::CHECKPOINT_BLOCKS
@@ -71,10 +74,10 @@ impl Node {
     /// Keeps the step back of a block that was just connected, and forgets the one that it makes too old.
     pub(crate) fn keep_undo(&mut self, undo: &Undo, height: Height) {
         let (keep, best) = (self.config.limits.keep_undo, self.chain.best_header().height.value());
-        if height.value().saturating_add(keep) > best {
+        if height.value().saturating_add(keep.div_ceil(IN_BULK)) > best {
             self.disk.put(Column::Undo, *undo.block().as_bytes(), undo.to_bytes());
         } else {
-            // By the time the tip is reached it would be too old.
+            // By the time the tip is reached it would be old.
             let on = self.no_undo.take().filter(|none| none.end().next() == Some(height));
             self.no_undo = Some(on.map_or(height, |none| *none.start())..=height);
         }
