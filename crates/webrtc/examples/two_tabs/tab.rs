@@ -445,7 +445,7 @@ impl Tab {
 async fn pour(stream: &mut Stream, size: usize) -> io::Result<()> {
     let announced = (size as u64).to_le_bytes();
     stream.write_all(&announced).await?;
-    let chunk = vec![7; 60_000];
+    let chunk = vec![7; 1 << 20];
     let mut left = size;
     while left > 0 {
         let count = left.min(chunk.len());

@@ -61,6 +61,11 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
+    /// Whether a frame has begun and not ended.
+    pub(crate) fn is_amid(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
     /// Takes the bytes of one data channel message and hands each frame that is complete to `each`.
     pub(crate) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Frame<'_>)) -> Result<(), WireError> {
         if self.partial.is_empty() {

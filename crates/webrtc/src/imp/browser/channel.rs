@@ -44,6 +44,8 @@ pub(super) struct Channel {
     key: u64,
     /// We opened it.
     ours: bool,
+    /// It has opened. To ask the browser at each message would take several microseconds.
+    opened: Cell<bool>,
     inner: RefCell<Inner>,
     /// The stream's owner is gone.
     abandoned: Cell<bool>,
@@ -89,6 +91,7 @@ impl Channel {
             peer: Rc::downgrade(peer),
             key,
             ours,
+            opened: Cell::new(false),
             inner: RefCell::new(Inner {
                 state: StreamState::new(),
                 decoder: Decoder::default(),
@@ -112,6 +115,7 @@ impl Channel {
 
     fn listen(self: &Rc<Self>) {
         let raw = self.raw();
+        self.opened.set(raw.ready_state() == RtcDataChannelState::Open);
         raw.set_binary_type(RtcDataChannelType::Arraybuffer);
         raw.set_buffered_amount_low_threshold(LOW_BUFFERED);
         let on = |kind, call: fn(&Rc<Self>, Event)| {
@@ -157,20 +161,20 @@ impl Channel {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let raw = self.raw();
-        if raw.ready_state() != RtcDataChannelState::Open
-            || raw.buffered_amount() as usize + MAX_FRAME > MAX_BUFFERED
-        {
+        if !self.opened.get() || self.raw().buffered_amount() as usize + MAX_FRAME > MAX_BUFFERED {
             self.inner.borrow_mut().writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        drop(raw);
         let count = data.len().min(MAX_DATA);
         if self.send(Frame { flag: None, data: &data[..count] }) {
             Poll::Ready(Ok(count))
-        } else {
+        } else if self.is_open() {
             self.lose();
             Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+        } else {
+            // It is closing: what the other side has said before is still to come.
+            self.inner.borrow_mut().writer = Some(cx.waker().clone());
+            Poll::Pending
         }
     }
 
@@ -334,8 +338,15 @@ impl Channel {
     }
 
     fn on_open(&self) {
+        self.opened.set(true);
         self.resend();
         self.wake_writer();
+    }
+
+    /// The data channel as the browser knows it.
+    #[cfg(test)]
+    pub(super) fn handle(&self) -> RtcDataChannel {
+        self.raw().clone()
     }
 
     /// Fails as the browser would have it.

@@ -271,6 +271,23 @@ async fn a_busy_peer_hears_proposals_again_a_few_at_a_time() {
 }
 
 #[wasm_bindgen_test]
+async fn a_stream_that_has_heard_a_piece_of_an_answer_waits_for_the_rest() {
+    let mut pair = Pair::connect().await;
+    let stream = pair.open().await;
+    write(&stream, PROPOSAL).await;
+    let mut come = Events::of(&stream.handle(), "message");
+    let mut channel = pair.comes().await;
+    assert_eq!(channel.next().await, PROPOSED);
+    channel.send(&[5]);
+    come.next().await;
+    let patience = pair.ours.config().patience;
+    assert!(pair.ours.unanswered.look(Instant::now() + patience, patience).is_none(), "none waits");
+    assert_eq!(pair.ours.counters.snapshot().streams_begun_anew, 0);
+    channel.send(b"\x12\x03you");
+    assert_eq!(read(&stream).await.expect("the same channel"), b"you");
+}
+
+#[wasm_bindgen_test]
 async fn a_channel_on_which_nothing_came_is_left_to_the_other_side_to_close() {
     let mut pair = Pair::connect().await;
     let dropped = pair.open().await;

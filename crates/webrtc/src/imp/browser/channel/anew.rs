@@ -95,13 +95,17 @@ impl Channel {
         self.closing.set(true);
     }
 
-    /// Whether it waits for a first answer.
+    /// Whether it waits for a first answer. Other implementations send a frame in pieces, and a piece is a sign of one.
     pub(in crate::imp::browser) fn is_unanswered(&self) -> bool {
-        self.inner.borrow().early.is_unanswered()
+        let inner = self.inner.borrow();
+        inner.early.is_unanswered() && !inner.decoder.is_amid()
     }
 
     /// Nothing was heard for long: begins anew, if that does no harm.
     pub(in crate::imp::browser) fn lose_patience(self: &Rc<Self>) -> bool {
+        if !self.is_unanswered() {
+            return false;
+        }
         let messages = {
             let mut inner = self.inner.borrow_mut();
             if inner.state.is_done() || !inner.early.is_proposal() {
@@ -132,7 +136,11 @@ impl Channel {
         let fresh = peer.replacement()?;
         peer.counters.count(|metrics| metrics.streams_begun_anew += 1);
         let old = self.raw.replace(fresh);
-        self.inner.borrow_mut().early = Early::Again(messages);
+        {
+            let mut inner = self.inner.borrow_mut();
+            inner.early = Early::Again(messages);
+            inner.decoder = Decoder::default();
+        }
         self.listen();
         Some(old)
     }
