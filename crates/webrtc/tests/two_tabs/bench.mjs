@@ -2,9 +2,10 @@
 // js-libp2p, and what ten thousand streams leave in memory. `cargo xtask bench webrtc` builds what it needs and runs it:
 // what harness.mjs says, with optimised bindings and the bundle of ../js_libp2p among them.
 //
-// A round is raw, ours, ours, raw, so that what drifts on the machine meets both alike, and likewise for dials. Single pours
-// differ by a lot, since a packet lost in a full socket buffer halves the window of one; so there are many short rounds, and a
-// figure is the median of their ratios. Rounds before them that count for nothing warm up the compilers and the windows.
+// A round is raw, ours, ours, raw, so that what drifts on the machine meets both alike, and likewise for dials. The raw channels
+// are on the connection that carries the streams, thus share its windows and its path. Single pours differ by a lot all the same,
+// since a packet lost in a full socket buffer halves the window; so there are many short rounds, and a figure is the median of
+// their ratios. Rounds before them that count for nothing warm up the compilers and the windows.
 // `npm run bench -- streams dials memory` measures what is named, and all when nothing is.
 
 import { openTab, rustNode, serve, startRelay } from "./harness.mjs";
@@ -20,19 +21,31 @@ const isMeant = (what) => NAMED.length === 0 || NAMED.includes(what);
 const url = await serve();
 const { relay, address } = await startRelay();
 
-/** What both pages know of raw channels: one connection, and a channel that counts or pours. */
-function raw() {
+/** Makes a node of ours in the page, and keeps the browser's connections at hand. */
+const watchedNode = `(async () => {
+  const Plain = RTCPeerConnection;
+  globalThis.RTCPeerConnection = class extends Plain {
+    constructor(settings) {
+      super(settings);
+      globalThis.connection = this;
+    }
+  };
+  await (${rustNode})();
+})()`;
+
+/** What both pages know of raw channels, on the very connection that carries the streams: each counts or pours. */
+function raw(count) {
   const MESSAGE = new Uint8Array(16 * 1024).fill(7);
-  const connection = new RTCPeerConnection();
-  const gathered = new Promise((done) => {
-    connection.onicegatheringstatechange = () => connection.iceGatheringState === "complete" && done();
-  });
-  const opened = (channel) =>
-    new Promise((done) => (channel.readyState === "open" ? done() : channel.addEventListener("open", done)));
-  connection.ondatachannel = ({ channel }) => {
+  // Numbers that no stream reaches here, agreed upon by both pages.
+  const channels = Array.from({ length: count }, (_, index) => {
+    const channel = globalThis.connection.createDataChannel("", { negotiated: true, id: 900 + index });
     channel.binaryType = "arraybuffer";
+    return channel;
+  });
+  for (const channel of channels) {
     let [left, counting] = [0, false];
     channel.onmessage = ({ data }) => {
+      if (data === "all") return;
       if (!counting) {
         [left, counting] = [Number(data), true];
         return;
@@ -43,27 +56,12 @@ function raw() {
         channel.send("all");
       }
     };
-  };
+  }
+  const opened = (channel) =>
+    new Promise((done) => (channel.readyState === "open" ? done() : channel.addEventListener("open", done)));
   globalThis.raw = {
-    channels: [],
-    async offer(count) {
-      this.channels = Array.from({ length: count }, () => connection.createDataChannel(""));
-      await connection.setLocalDescription();
-      await gathered;
-      return connection.localDescription.sdp;
-    },
-    async answer(sdp) {
-      await connection.setRemoteDescription({ type: "offer", sdp });
-      await connection.setLocalDescription();
-      await gathered;
-      return connection.localDescription.sdp;
-    },
-    async connect(sdp) {
-      await connection.setRemoteDescription({ type: "answer", sdp });
-      await Promise.all(this.channels.map(opened));
-    },
     async pour(size, count) {
-      await Promise.all(this.channels.slice(0, count).map((channel) => this.pourOne(channel, size / count)));
+      await Promise.all(channels.slice(0, count).map((channel) => this.pourOne(channel, size / count)));
     },
     async pourOne(channel, size) {
       const all = new Promise((done) => channel.addEventListener("message", done, { once: true }));
@@ -78,6 +76,7 @@ function raw() {
       await all;
     },
   };
+  return Promise.all(channels.map(opened)).then(() => {});
 }
 
 /** Times a call inside the page, in milliseconds. */
@@ -148,10 +147,11 @@ const reserved = (page) =>
   }, address);
 
 async function dials(browsers) {
-  const [ours, theirs] = [rustNode, jsNode].map((make) => ({ make, connected: [], echoed: [], failed: 0 }));
+  const [ours, theirs] = [["ours", rustNode], ["js-libp2p with itself", jsNode]].map(([name, make]) => (
+    { name, make, connected: [], echoed: [], failed: 0 }));
   for (let round = 0; round <= Number(DIALS) / 2; round += 1) {
     for (const kind of [theirs, ours, ours, theirs]) {
-      const times = await dial(browsers, kind.make).catch((error) => console.error(`dial: ${error.message.split("\n")[0]}`));
+      const times = await dial(browsers, kind.make).catch((error) => console.error(`dial, ${kind.name}: ${error.message.split("\n")[0]}`));
       kind.failed += Number(!times);
       if (round === 0 || !times) continue;
       const [connected, echoed] = times;
@@ -168,13 +168,10 @@ async function dials(browsers) {
   }
 }
 
-const [a, b] = [await openTab(url, rustNode), await openTab(url, rustNode)];
+const [a, b] = [await openTab(url, watchedNode), await openTab(url, watchedNode)];
 try {
   await a.call("connect", await b.call("reserve", address));
-  await Promise.all([a, b].map(({ page }) => page.evaluate(raw)));
-  const offer = await a.page.evaluate(() => globalThis.raw.offer(8));
-  const answer = await b.page.evaluate((offer) => globalThis.raw.answer(offer), offer);
-  await a.page.evaluate((answer) => globalThis.raw.connect(answer), answer);
+  await Promise.all([a, b].map(({ page }) => page.evaluate(raw, 8)));
   if (isMeant("streams")) for (const streams of [1, 8]) await throughput(a, b, streams);
   if (isMeant("dials")) await dials([a.browser, b.browser]);
   if (isMeant("memory")) {
