@@ -16,12 +16,35 @@ declare global {
   }
 }
 
+/** What a late tab has to do at the very least. */
+export interface Work {
+  /** What comes over the network. */
+  bytes: number;
+  /** What is written: rows of so many bytes, so many in a transaction. */
+  rows: number;
+  rowBytes: number;
+  rowsAtOnce: number;
+  signatures: number;
+}
+
+/** Seconds in which the browser does all of it at the same time, with nothing of ours between. */
+export async function atOnce(receiver: Page, senders: Page[], work: Work): Promise<number> {
+  const begin = performance.now();
+  await Promise.all([
+    dataChannels(receiver, senders, work.bytes),
+    indexedDb(receiver, work.rowsAtOnce, work.rowBytes, Math.ceil(work.rows / work.rowsAtOnce)),
+    signatures(receiver, work.signatures),
+  ]);
+  return (performance.now() - begin) / 1_000;
+}
+
 /** Bytes a second over plain data channels from all senders at once into one page, with messages of 16 KiB. */
-export async function dataChannels(receiver: Page, senders: Page[]): Promise<number> {
+export async function dataChannels(receiver: Page, senders: Page[], bytes = TRANSFER): Promise<number> {
   for (const sender of senders) await connect(sender, receiver);
   const begin = performance.now();
-  await Promise.all(senders.map((sender) => send(sender, TRANSFER / senders.length)));
-  return (1_000 * TRANSFER) / (performance.now() - begin);
+  const share = MESSAGE * Math.ceil(bytes / senders.length / MESSAGE);
+  await Promise.all(senders.map((sender) => send(sender, share)));
+  return (1_000 * share * senders.length) / (performance.now() - begin);
 }
 
 /** A connection of its own between two pages; the receiver answers once for every run of bytes. */
@@ -94,14 +117,18 @@ function send(sender: Page, bytes: number): Promise<void> {
 }
 
 /** Bytes a second that plain IndexedDB takes in a worker, in transactions of so many rows of so many bytes. */
-export function indexedDb(page: Page, rows: number, bytes: number): Promise<number> {
+export function indexedDb(
+  page: Page,
+  rows: number,
+  bytes: number,
+  rounds = Math.max(4, Math.min(64, Math.ceil((48 << 20) / (rows * bytes)))),
+): Promise<number> {
   return page.evaluate(
-    async ([rows, bytes]) => {
-      const script = `onmessage = async ({ data: [rows, bytes] }) => {
+    async ([rows, bytes, rounds]) => {
+      const script = `onmessage = async ({ data: [rows, bytes, rounds] }) => {
         const opening = indexedDB.open('raw', 1);
         opening.onupgradeneeded = () => opening.result.createObjectStore('rows');
         const database = await new Promise((resolve) => (opening.onsuccess = () => resolve(opening.result)));
-        const rounds = Math.max(4, Math.min(64, Math.ceil((48 << 20) / (rows * bytes))));
         const begin = performance.now();
         for (let round = 0; round < rounds; round++) {
           const transaction = database.transaction('rows', 'readwrite', { durability: 'relaxed' });
@@ -120,36 +147,37 @@ export function indexedDb(page: Page, rows: number, bytes: number): Promise<numb
       };`;
       const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
       const worker = new Worker(url);
-      worker.postMessage([rows, bytes]);
+      worker.postMessage([rows, bytes, rounds]);
       const rate = await new Promise<number>((resolve) => {
         worker.onmessage = ({ data }: MessageEvent<number>) => resolve(data);
       });
       worker.terminate();
       return rate;
     },
-    [rows, bytes] as const,
+    [rows, bytes, rounds] as const,
   );
 }
 
-/** Signatures a second that the package's checkers check in this page while nothing else is done, as many as the package starts. */
-export async function signatures(page: Page): Promise<number> {
+/** Signatures a second that the package's checkers check in this page, as many checkers as the package starts. */
+export async function signatures(page: Page, least = 24 * 1_024): Promise<number> {
   const read = (file: string): Promise<Buffer> => readFile(new URL(file, PACKAGE));
   const [script, wasm] = await Promise.all([read('dist/checker-worker.js'), read('wasm/checker.wasm')]);
   return page.evaluate(
-    async ([script, wasm]) => {
-      const [BATCH, ROUNDS] = [1_024, 24];
+    async ([script, wasm, least]) => {
+      const BATCH = 1_024;
       const order = await ordered(BATCH);
       const module = await WebAssembly.compile(Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0)));
       const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
       const count = navigator.hardwareConcurrency > 2 ? 2 : 1;
+      const rounds = Math.ceil(least / count / BATCH);
       const workers = Array.from({ length: count }, () => new Worker(url, { type: 'module' }));
       for (const worker of workers) worker.postMessage({ module });
       await Promise.all(workers.map((worker) => check(worker, 4)));
       const begin = performance.now();
-      await Promise.all(workers.map((worker) => check(worker, ROUNDS)));
+      await Promise.all(workers.map((worker) => check(worker, rounds)));
       const seconds = (performance.now() - begin) / 1_000;
       for (const worker of workers) worker.terminate();
-      return (count * ROUNDS * BATCH) / seconds;
+      return (count * rounds * BATCH) / seconds;
 
       /** So many batches, one after the other, each of signatures that are valid. */
       async function check(worker: Worker, rounds: number): Promise<void> {
@@ -177,6 +205,6 @@ export async function signatures(page: Page): Promise<number> {
         return bytes;
       }
     },
-    [script.toString(), wasm.toString('base64')] as const,
+    [script.toString(), wasm.toString('base64'), least] as const,
   );
 }

@@ -8,7 +8,7 @@ import { test } from '@playwright/test';
 import { Relay } from '../support/relay.ts';
 import { Tab } from '../support/tab.ts';
 import { join, reload, type Facts, type Reached } from './late.ts';
-import { dataChannels, indexedDb, signatures } from './limits.ts';
+import { atOnce, dataChannels, indexedDb, signatures } from './limits.ts';
 import { loaded } from './loaded.ts';
 import { RowServer } from './rows.ts';
 import { report, reportReloads } from './table.ts';
@@ -25,11 +25,24 @@ test('a late tab takes the whole chain from two tabs and from four', async ({ br
     while (tabs.length < count) tabs.push(await loaded(browser, relay, rows, facts));
     console.log(`${count} tabs serve ${facts.blocks} blocks; a late one joins`);
     const late = await Tab.at(await browser.newContext(), `${relay.url}?join=full`);
-    const network = await dataChannels(late.page, tabs.map((tab) => tab.page));
+    const senders = tabs.map((tab) => tab.page);
+    const network = await dataChannels(late.page, senders);
     const reached = await join(late, facts.tip);
-    const { commits, changes, bytes } = reached.workload;
-    const storage = await indexedDb(late.page, Math.ceil(changes / commits), Math.ceil(bytes / changes));
-    report(facts, { tabs: count, reached, limits: { network, storage, signatures: await signatures(late.page) } });
+    const { commits, changes, bytes, signatures: checked } = reached.workload;
+    const [rowsAtOnce, rowBytes] = [Math.ceil(changes / commits), Math.ceil(bytes / changes)];
+    const limits = {
+      network,
+      storage: await indexedDb(late.page, rowsAtOnce, rowBytes),
+      signatures: await signatures(late.page),
+      atOnce: await atOnce(late.page, senders, {
+        bytes: facts.bytes,
+        rows: changes,
+        rowBytes,
+        rowsAtOnce,
+        signatures: checked,
+      }),
+    };
+    report(facts, { tabs: count, reached, limits });
     // It serves nobody: it holds snapshots, and the next one is to take every block.
     if (count < 4) await late.close();
     else tabs.push(late);
