@@ -168,12 +168,8 @@ impl Node {
     pub(crate) fn bodies_loaded(&mut self, hashes: &[BlockHash], rows: &Rows) {
         for hash in hashes {
             self.reading.remove(hash);
-            match self.stored_block(hash, rows) {
-                Some(block) => {
-                    let body = blocks::body_of(&block);
-                    self.blocks.insert(block, body);
-                }
-                None => self.lose_body(hash),
+            if !self.take_stored(hash, rows) {
+                self.lose_body(hash);
             }
         }
     }

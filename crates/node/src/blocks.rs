@@ -5,9 +5,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use tabchain_chain::Undo;
-use tabchain_consensus::VerifiedBlock;
+use tabchain_consensus::{CheckedBlock, Verdict, VerifiedBlock};
 use tabchain_primitives::BlockHash;
+use tabchain_records::Rows;
 
+use crate::node::Node;
 use crate::rows;
 
 /// The most steps back kept at hand.
@@ -90,6 +92,24 @@ impl BlockCache {
         if let Some(cached) = self.blocks.remove(hash) {
             self.bytes -= 2 * cached.body.len();
         }
+    }
+}
+
+impl Node {
+    /// Has a block at hand that was written, if it is whole in the rows that were read for it.
+    pub(crate) fn take_stored(&mut self, hash: &BlockHash, rows: &Rows) -> bool {
+        let Some(body) = rows::body_in(rows, hash) else { return false };
+        let Some(block) = self.stored_block(hash, body) else { return false };
+        self.blocks.insert(block, body.to_vec());
+        true
+    }
+
+    /// A block that was written, as it was verified then.
+    fn stored_block(&self, hash: &BlockHash, body: &[u8]) -> Option<VerifiedBlock> {
+        let block = rows::block(*self.chain.header(hash)?, body)?;
+        let checked = CheckedBlock::check(&self.config.spec, block).ok()?;
+        // Only blocks with verified signatures are ever written.
+        Some(checked.verified(Verdict::AllValid).expect("the verdict is that all are valid"))
     }
 }
 

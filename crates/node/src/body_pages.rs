@@ -73,8 +73,8 @@ impl BodyPages {
     /// Where the page begins that holds the body of this block, if one does.
     fn page_with(&self, hash: &BlockHash, height: Height) -> Option<Height> {
         let lowest = Height::new(height.value().saturating_sub(PAGE_SPAN - 1));
-        let near = self.pages.range(lowest..=height).rev();
-        near.filter(|(_, held)| held.contains(hash)).map(|(first, _)| *first).next()
+        let mut near = self.pages.range(lowest..=height).rev();
+        near.find(|(_, held)| held.contains(hash)).map(|(first, _)| *first)
     }
 
     /// How far below a block the page begins that holds its body, if one does.

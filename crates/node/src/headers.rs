@@ -141,13 +141,13 @@ impl Node {
             .first()
             .is_some_and(|first| first.parent() != *weighing.end() && self.chain.contains(&first.parent()));
         match weighing.add(&self.config.spec, new, self.now) {
-            Ok(()) if headers.len() == MAX_HEADERS => {
-                self.hold(&weighing, new);
-                self.headers.goes_on(&peer, weighing, self.now);
-            }
             Ok(()) => {
                 self.hold(&weighing, new);
-                self.end_seen(peer, weighing, new);
+                if headers.len() == MAX_HEADERS {
+                    self.headers.goes_on(&peer, weighing, self.now);
+                } else {
+                    self.end_seen(peer, weighing, new);
+                }
             }
             // What is from the future is not held against the sender, and what lies below it counts.
             Err(WeighError::TooEarly { at }) => {

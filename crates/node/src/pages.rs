@@ -54,6 +54,11 @@ impl HeaderPages {
         self.changed.entry(hash).or_insert(Changed { height, is_new });
     }
 
+    /// The bytes that will be written with the open batch, as if each header had a row of its own.
+    pub(crate) fn promised(&self) -> usize {
+        self.changed.len() * rows::HEADER_ROW_BYTES
+    }
+
     fn holds(&self, page: u32, hash: &BlockHash) -> bool {
         self.pages.get(&page).is_some_and(|held| held.contains(hash))
     }
@@ -71,12 +76,6 @@ impl Node {
             self.header_pages.note(*hash, height, is_new);
             self.promise();
         }
-    }
-
-    /// Tells the open batch how much will be added to it when it goes.
-    pub(crate) fn promise(&mut self) {
-        let headers = self.header_pages.changed.len() * rows::HEADER_ROW_BYTES;
-        self.disk.promise(headers + self.body_pages.promised());
     }
 
     /// A header is forgotten: what there is of it on disk goes with the open batch.

@@ -10,14 +10,14 @@
 use std::collections::BTreeSet;
 
 use tabchain_chain::Replay;
-use tabchain_consensus::{CheckedBlock, VerifiedBlock};
+use tabchain_consensus::VerifiedBlock;
 use tabchain_primitives::{BlockHash, Header, Height};
 use tabchain_records::{Column, Rows};
 use tabchain_sync::Keeps;
 
 use crate::index::Index;
 use crate::node::{Node, Purpose};
-use crate::{Event, Warning, blocks, rows};
+use crate::{Event, Warning, rows};
 
 /// Blocks checked on one input; the rest follow at once, but let other inputs in between.
 const STEPS: usize = 8;
@@ -118,12 +118,8 @@ impl Node {
             if let Some(past) = &mut self.past {
                 past.reading.remove(hash);
             }
-            match self.stored_block(hash, rows) {
-                Some(block) => {
-                    let body = blocks::body_of(&block);
-                    self.blocks.insert(block, body);
-                }
-                None => self.forget_body(hash),
+            if !self.take_stored(hash, rows) {
+                self.forget_body(hash);
             }
         }
     }
@@ -215,15 +211,5 @@ impl Node {
                 self.load(Purpose::Past(hashes), row);
             }
         }
-    }
-
-    /// A block that was written, as it was verified then.
-    pub(crate) fn stored_block(&self, hash: &BlockHash, rows: &Rows) -> Option<VerifiedBlock> {
-        let header = self.chain.header(hash).copied()?;
-        let block = rows::block(header, rows::body_in(rows, hash)?)?;
-        let checked = CheckedBlock::check(&self.config.spec, block).ok()?;
-        // Only blocks with verified signatures are ever written.
-        let verdict = tabchain_consensus::Verdict::AllValid;
-        Some(checked.verified(verdict).expect("the verdict is that all are valid"))
     }
 }

@@ -28,7 +28,6 @@ use std::ops::Range;
 
 use tabchain_primitives::codec::{Decode, Encode, Reader, write_bytes, write_list};
 use tabchain_primitives::{Address, Block, BlockHash, HEADER_BYTES, Header, Height, Transaction};
-
 use tabchain_records::Rows;
 
 use crate::Cursor;

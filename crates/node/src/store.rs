@@ -45,6 +45,11 @@ impl Node {
         }
     }
 
+    /// Tells the open batch how much will be added to it when it goes.
+    pub(crate) fn promise(&mut self) {
+        self.disk.promise(self.header_pages.promised() + self.body_pages.promised());
+    }
+
     /// Hands the open batch out, so that a question to the store sees it.
     pub(crate) fn flush(&mut self) {
         if !self.disk.has_work() || self.disk.failure().is_some() {
