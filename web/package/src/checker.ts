@@ -1,7 +1,7 @@
 // The checkers of signatures: plain workers around a small wasm, beside the one of the node, which is free meanwhile.
 
 import type { FromChecker, ToChecker } from './checker-worker.js';
-import { Supply, type Parts } from './parts.js';
+import { partsOf, type Parts } from './parts.js';
 
 /** Why checkers are of no more use. */
 export type Lost = 'notStarted' | 'died' | 'silent';
@@ -30,7 +30,7 @@ export class Checkers {
   readonly count: number;
   readonly #onChecked: (checked: FromChecker) => void;
   readonly #onLost: (why: Lost) => void;
-  readonly #supply = new Supply(
+  readonly #parts = partsOf(
     new URL('../wasm/checker.wasm', import.meta.url),
     new URL('./checker-worker.js', import.meta.url),
   );
@@ -45,7 +45,7 @@ export class Checkers {
 
   /** Fetches what threads are made of, while there is still somebody to fetch it from. Starts nothing. */
   prepare(): Promise<Parts> {
-    return this.#supply.parts();
+    return this.#parts();
   }
 
   /** Has an order carried out; the threads are started by the first. */

@@ -1,19 +1,17 @@
 import { initSync, onPanic } from '../wasm/tabchain.js';
 import { compile } from './compile.js';
 import { TabchainError } from './error.js';
+import { once } from './once.js';
 
-let module: Promise<WebAssembly.Module> | undefined;
+const core = once(() => compile(new URL('../wasm/tabchain_bg.wasm', import.meta.url)));
 let panicked: string | undefined;
 const listeners = new Set<(message: string) => void>();
 
 /** Fetches and compiles the one wasm file, once a page. */
 export async function fetchCore(): Promise<WebAssembly.Module> {
-  module ??= compile(new URL('../wasm/tabchain_bg.wasm', import.meta.url));
   try {
-    return await module;
+    return await core();
   } catch (cause) {
-    // A file that could not be fetched may be there the next time.
-    module = undefined;
     throw notLoaded(cause);
   }
 }

@@ -2,7 +2,7 @@
 
 import { TabchainError } from './error.js';
 import type { FromMiner, ToMiner } from './miner-worker.js';
-import { Supply, type Parts } from './parts.js';
+import { partsOf, type Parts } from './parts.js';
 import type { MiningStatus } from './types.js';
 
 export const MAX_THREADS = 64;
@@ -23,7 +23,7 @@ interface Thread {
 export class Miner {
   readonly #onSolved: (job: bigint, nonce: bigint) => void;
   readonly #onRate: () => void;
-  readonly #supply = new Supply(
+  readonly #parts = partsOf(
     new URL('../wasm/miner.wasm', import.meta.url),
     new URL('./miner-worker.js', import.meta.url),
   );
@@ -38,7 +38,7 @@ export class Miner {
   /** Fetches what threads are made of, while there is still somebody to fetch it from. Starts nothing. */
   async prepare(): Promise<Parts> {
     try {
-      return await this.#supply.parts();
+      return await this.#parts();
     } catch (cause) {
       if (!(cause instanceof WebAssembly.CompileError)) throw cause;
       throw new TabchainError('unsupported-browser', 'mining needs WebAssembly SIMD', undefined, { cause });

@@ -1,6 +1,7 @@
 // What a plain worker is made of: a small wasm, and a script beside it.
 
 import { compile } from './compile.js';
+import { once } from './once.js';
 
 export interface Parts {
   module: WebAssembly.Module;
@@ -8,34 +9,13 @@ export interface Parts {
   script: string;
 }
 
-/** Fetches the parts once, and anew after a failure. */
-export class Supply {
-  readonly #wasm: URL;
-  readonly #script: URL;
-  #parts: Promise<Parts> | undefined;
-
-  constructor(wasm: URL, script: URL) {
-    this.#wasm = wasm;
-    this.#script = script;
-  }
-
-  /** To be asked early, while there is still somebody to fetch them from. Starts nothing. */
-  async parts(): Promise<Parts> {
-    this.#parts ??= this.#fetch();
-    try {
-      return await this.#parts;
-    } catch (cause) {
-      this.#parts = undefined;
-      throw cause;
-    }
-  }
-
-  /** The script stands alone, so that it can be kept at hand: a thread can be started when every server is gone. */
-  async #fetch(): Promise<Parts> {
-    const [module, script] = await Promise.all([
-      compile(this.#wasm),
-      fetch(this.#script).then((response) => response.text()),
-    ]);
-    return { module, script: URL.createObjectURL(new Blob([script], { type: 'text/javascript' })) };
-  }
+/**
+ * Fetches the parts, once, when they are first asked for: early, while there is still somebody to fetch them from. The
+ * script stands alone, so that it can be kept at hand: a thread can be started when every server is gone.
+ */
+export function partsOf(wasm: URL, script: URL): () => Promise<Parts> {
+  return once(async () => {
+    const [module, text] = await Promise.all([compile(wasm), fetch(script).then((response) => response.text())]);
+    return { module, script: URL.createObjectURL(new Blob([text], { type: 'text/javascript' })) };
+  });
 }
