@@ -9,7 +9,7 @@ pub mod fuzz;
 
 use tabchain_chain::testing::{Key, parameters, spec, units};
 use tabchain_consensus::ChainSpec;
-use tabchain_node::{AccountView, Command, Limits, Reply};
+use tabchain_node::{AccountView, Command, Limits, Reply, SyncState};
 use tabchain_primitives::{
     AccountNonce, Action, Address, Anchor, BlockHash, Height, Transaction, UnsignedTransaction,
 };
@@ -59,6 +59,31 @@ pub fn pay(sim: &mut Sim, through: Place, from: u64, nonce: u64) {
     let transfer =
         tabchain_chain::testing::transfer(&spec, &Key::new(from), nonce, address(1), 1_000 + nonce, 10_000);
     sim.call(through, Command::SendTransaction(Box::new(transfer))).expect("a good payment");
+}
+
+/// Adds a node to the world that mines so many blocks by itself, with payments in them, and goes on.
+///
+/// # Panics
+/// If it doesn't come so far in 20 minutes.
+pub fn miner(sim: &mut Sim, blocks: u32) -> Place {
+    let node = sim.add_node();
+    sim.start_mining(node, address(0));
+    for nonce in 0..5 {
+        sim.call(node, Command::SendTransaction(payment(1, nonce, 2, 1_000_000))).expect("a good payment");
+        sim.run_for(3_000);
+    }
+    assert!(sim.run_until(1_200_000, |sim| height(sim, node) >= blocks));
+    node
+}
+
+/// Kills a node and opens it again.
+///
+/// # Panics
+/// If it isn't open within a minute.
+pub fn reopen(sim: &mut Sim, place: Place) {
+    sim.kill(place);
+    sim.open(place);
+    assert!(sim.run_until(60_000, |sim| sim.status(place).sync != SyncState::Starting));
 }
 
 /// The tip of each place.

@@ -4,7 +4,7 @@ use tabchain_node::{Command, Event, Join, Limits, Reply, SyncState, Warning, sto
 use tabchain_primitives::{BlockHash, HEADER_BYTES};
 use tabchain_records::{Batch, Column};
 use tabchain_sim::{Place, Sim};
-use tabchain_tests::{account, address, agree, hash_at, height, payment, world_with};
+use tabchain_tests::{account, address, agree, hash_at, height, miner, reopen, world_with};
 
 /// Blocks within so many of the tip have rows of their own.
 const NEAR: usize = 128;
@@ -18,13 +18,7 @@ fn limits() -> Limits {
 /// A node that mined so many blocks, with payments in the first of them, and mines no more.
 fn archive(seed: u64, blocks: u32) -> (Sim, Place) {
     let mut sim = world_with(seed, limits());
-    let node = sim.add_node();
-    sim.start_mining(node, address(0));
-    for nonce in 0..5 {
-        sim.call(node, Command::SendTransaction(payment(1, nonce, 2, 1_000_000))).expect("a good payment");
-        sim.run_for(3_000);
-    }
-    assert!(sim.run_until(3_600_000, |sim| height(sim, node) >= blocks));
+    let node = miner(&mut sim, blocks);
     sim.stop_mining(node);
     (sim, node)
 }
@@ -47,10 +41,13 @@ fn caught_up(sim: &mut Sim, archive: Place) -> Place {
     late
 }
 
-fn reopen(sim: &mut Sim, node: Place) {
-    sim.kill(node);
-    sim.open(node);
-    assert!(sim.run_until(60_000, |sim| sim.status(node).sync != SyncState::Starting));
+/// An archive, a newcomer that has caught up with it and was closed, and the blocks that both have.
+fn closed_after_catching_up(seed: u64, blocks: u32) -> (Sim, Place, Place, Vec<BlockHash>) {
+    let (mut sim, archive) = archive(seed, blocks);
+    let late = caught_up(&mut sim, archive);
+    let blocks = chain(&mut sim, archive);
+    sim.call(late, Command::Close).expect("everything is written");
+    (sim, archive, late, blocks)
 }
 
 fn count(sim: &mut Sim, node: Place, column: Column) -> usize {
@@ -132,11 +129,8 @@ fn bodies_of_a_damaged_or_lost_page_are_fetched_again() {
         },
     ];
     for (number, damage) in (0..).zip(damages) {
-        let (mut sim, archive) = archive(610 + number, 300);
-        let late = caught_up(&mut sim, archive);
-        let blocks = chain(&mut sim, archive);
+        let (mut sim, archive, late, blocks) = closed_after_catching_up(610 + number, 300);
         let tip = sim.status(archive).tip;
-        sim.call(late, Command::Close).expect("everything is written");
         let mut which = 0;
         sim.disk(late).damage(Column::BodyPages, |_, page| {
             which += 1;
@@ -168,16 +162,13 @@ fn bodies_of_a_damaged_or_lost_page_are_fetched_again() {
 
 #[test]
 fn pages_that_no_header_leads_to_are_thrown_away_with_the_damage() {
-    let (mut sim, archive) = archive(620, 400);
-    let late = caught_up(&mut sim, archive);
+    let (mut sim, archive, late, blocks) = closed_after_catching_up(620, 400);
     let tip = sim.status(archive).tip;
-    sim.call(late, Command::Close).expect("everything is written");
     sim.disk(late).lose(Column::HeaderPages, |_| true);
     reopen(&mut sim, late);
     sim.connect(late, archive);
     assert!(sim.run_until(120_000, |sim| sim.status(late).tip == tip));
     sim.run_for(1_000);
-    let blocks = chain(&mut sim, archive);
     assert_eq!(chain(&mut sim, late), blocks);
     let kept = on_disk(&mut sim, late);
     assert_eq!(kept.len(), blocks.len(), "no body is there twice");
@@ -263,10 +254,7 @@ fn a_pruned_newcomer_keeps_the_last_bodies_and_no_page() {
 
 #[test]
 fn pruning_takes_a_page_when_all_of_it_is_too_old() {
-    let (mut sim, archive) = archive(606, 400);
-    let late = caught_up(&mut sim, archive);
-    let blocks = chain(&mut sim, archive);
-    sim.call(late, Command::Close).expect("everything is written");
+    let (mut sim, _, late, blocks) = closed_after_catching_up(606, 400);
     sim.kill(late);
     sim.set_limits(late, Limits { keep_bodies: Some(200), ..limits() });
     sim.open(late);
@@ -312,10 +300,7 @@ fn the_past_below_a_snapshot_goes_into_pages_too() {
 
 #[test]
 fn a_store_from_before_there_were_pages_of_bodies_is_taken_over() {
-    let (mut sim, archive) = archive(608, 400);
-    let late = caught_up(&mut sim, archive);
-    let blocks = chain(&mut sim, archive);
-    sim.call(late, Command::Close).expect("everything is written");
+    let (mut sim, archive, late, blocks) = closed_after_catching_up(608, 400);
     sim.kill(late);
     // Schema 3 had a row for each body, and no header said where its body lies.
     let mut batch = Batch::default();

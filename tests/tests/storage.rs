@@ -1,29 +1,27 @@
 //! What a node has written it has again, whatever happened to it or to its disk.
 
-use tabchain_node::{Command, CommandError, Event, Join, Limits, Reply, SyncState, Warning};
+use tabchain_node::{Command, CommandError, Event, Join, Limits, Reply, Warning};
 use tabchain_primitives::{Amount, Decode, HEADER_BYTES, Header};
 use tabchain_records::{Batch, Column, Query, StoreError};
 use tabchain_sim::{Place, Sim};
 use tabchain_sync::Rng;
-use tabchain_tests::{account, address, agree, hash_at, height, payment, world, world_with};
+use tabchain_tests::{account, address, agree, hash_at, height, payment, reopen, world, world_with};
 
-/// A node that has mined a while by itself, with payments in its blocks.
+/// A node that has mined a while by itself.
 fn miner(seed: u64, blocks: u32) -> (Sim, Place) {
     let mut sim = world(seed);
-    let node = sim.add_node();
-    sim.start_mining(node, address(0));
-    for nonce in 0..5 {
-        sim.call(node, Command::SendTransaction(payment(1, nonce, 2, 1_000_000))).expect("a good payment");
-        sim.run_for(3_000);
-    }
-    assert!(sim.run_until(1_200_000, |sim| height(sim, node) >= blocks));
+    let node = tabchain_tests::miner(&mut sim, blocks);
     (sim, node)
 }
 
-fn reopen(sim: &mut Sim, node: Place) {
-    sim.kill(node);
-    sim.open(node);
-    assert!(sim.run_until(60_000, |sim| sim.status(node).sync != SyncState::Starting));
+/// The same, but it has stopped, and there is another that agrees with it.
+fn miner_with_peer(seed: u64, blocks: u32) -> (Sim, Place, Place) {
+    let (mut sim, node) = miner(seed, blocks);
+    let peer = sim.add_node();
+    sim.connect(peer, node);
+    sim.stop_mining(node);
+    assert!(sim.run_until(60_000, |sim| agree(sim, &[node, peer])));
+    (sim, node, peer)
 }
 
 #[test]
@@ -66,7 +64,6 @@ fn a_killed_node_opens_at_a_valid_tip_whenever_it_dies() {
 #[test]
 fn damaged_state_is_rebuilt_from_blocks() {
     let (mut sim, node) = miner(3, 150);
-    let tip = sim.status(node).tip;
     sim.stop_mining(node);
     sim.call(node, Command::Close).expect("everything is written");
     sim.disk(node).damage(Column::State, |_, value| {
@@ -77,7 +74,6 @@ fn damaged_state_is_rebuilt_from_blocks() {
     reopen(&mut sim, node);
     assert!(sim.events(node).contains(&Event::Warning(Warning::Rebuilding)));
     assert!(sim.status(node).height.value() >= 150);
-    let _ = tip;
     assert_eq!(account(&mut sim, node, 2).balance.units(), 1_005_000_000);
 
     // And what was rebuilt lasts.
@@ -89,11 +85,7 @@ fn damaged_state_is_rebuilt_from_blocks() {
 
 #[test]
 fn lost_bodies_and_headers_are_fetched_from_peers_again() {
-    let (mut sim, node) = miner(4, 120);
-    let peer = sim.add_node();
-    sim.connect(peer, node);
-    sim.stop_mining(node);
-    assert!(sim.run_until(60_000, |sim| agree(sim, &[node, peer])));
+    let (mut sim, node, peer) = miner_with_peer(4, 120);
     let tip = sim.status(peer).tip;
 
     sim.call(node, Command::Close).expect("everything is written");
@@ -108,11 +100,7 @@ fn lost_bodies_and_headers_are_fetched_from_peers_again() {
 
 #[test]
 fn pending_payments_are_there_again_after_a_reload() {
-    let (mut sim, node) = miner(8, 10);
-    let peer = sim.add_node();
-    sim.connect(peer, node);
-    sim.stop_mining(node);
-    assert!(sim.run_until(60_000, |sim| agree(sim, &[node, peer])));
+    let (mut sim, node, peer) = miner_with_peer(8, 10);
     for nonce in 0..30 {
         sim.call(peer, Command::SendTransaction(payment(3, nonce, 2, 1_000))).expect("a good payment");
     }
@@ -209,11 +197,7 @@ fn rows_of_another_chain_are_not_touched() {
 
 #[test]
 fn whatever_a_broken_disk_says_the_node_opens_and_recovers() {
-    let (mut sim, node) = miner(7, 60);
-    let peer = sim.add_node();
-    sim.connect(peer, node);
-    sim.stop_mining(node);
-    assert!(sim.run_until(60_000, |sim| agree(sim, &[node, peer])));
+    let (mut sim, node, peer) = miner_with_peer(7, 60);
     let tip = sim.status(peer).tip;
     let mut rng = Rng::new([7; 32]);
     let columns = [
@@ -271,11 +255,7 @@ fn headers_below_the_tip_lie_in_pages_and_are_there_again_whenever_the_node_dies
 #[test]
 fn headers_of_a_damaged_or_lost_page_are_fetched_again() {
     for lost in [true, false] {
-        let (mut sim, node) = miner(11, 400);
-        let peer = sim.add_node();
-        sim.connect(peer, node);
-        sim.stop_mining(node);
-        assert!(sim.run_until(60_000, |sim| agree(sim, &[node, peer])));
+        let (mut sim, node, peer) = miner_with_peer(11, 400);
         let tip = sim.status(peer).tip;
         sim.call(node, Command::Close).expect("everything is written");
         if lost {
