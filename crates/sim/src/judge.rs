@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tabchain_chain::{Chain, InsertError, Step, Undo};
+use tabchain_chain::{Chain, InsertError, Limits, Step, Undo};
 use tabchain_consensus::{ChainSpec, CheckedBlock, VerifiedBlock, reward};
 use tabchain_primitives::codec::Reader;
 use tabchain_primitives::{
@@ -15,6 +15,9 @@ use tabchain_primitives::{
 };
 
 use crate::verdicts::Verdicts;
+
+/// Every branch is kept, however long ago it left the rest: what is found in a world cost its work.
+const UNLIMITED: Limits = Limits { side_headers: usize::MAX, side_depth: u32::MAX };
 
 /// Knows every block that was found.
 pub(crate) struct Judge {
@@ -32,7 +35,7 @@ impl Judge {
         let allocations = spec.allocations().iter().map(|(_, amount)| *amount);
         let minted = vec![Amount::checked_sum(allocations).expect("a chain spec's supply is below 2^53")];
         Self {
-            chain: Chain::new(Arc::clone(spec)),
+            chain: Chain::with_limits(Arc::clone(spec), UNLIMITED),
             blocks: HashMap::new(),
             undos: HashMap::new(),
             waiting: Vec::new(),
