@@ -31,6 +31,14 @@ struct Cached {
     body: Vec<u8>,
 }
 
+impl Cached {
+    /// About what it takes in memory: even a block without transactions has a header, and stands in a map and in a queue. The
+    /// decoded form takes about as much again as the bytes.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + 2 * size_of::<BlockHash>() + 2 * self.body.len()
+    }
+}
+
 impl BlockCache {
     pub(crate) const fn new(capacity: usize) -> Self {
         Self {
@@ -49,9 +57,9 @@ impl BlockCache {
         if self.blocks.contains_key(&hash) {
             return;
         }
-        // The decoded form takes about as much again.
-        self.bytes += 2 * body.len();
-        self.blocks.insert(hash, Cached { block, body });
+        let cached = Cached { block, body };
+        self.bytes += cached.bytes();
+        self.blocks.insert(hash, cached);
         self.order.push_back(hash);
         while self.bytes > self.capacity && self.order.len() > 1 {
             let oldest = self.order.pop_front().expect("more than one is there");
@@ -68,8 +76,10 @@ impl BlockCache {
     }
 
     pub(crate) fn remove(&mut self, hash: &BlockHash) {
-        self.order.retain(|kept| kept != hash);
-        self.forget(hash);
+        if self.blocks.contains_key(hash) {
+            self.order.retain(|kept| kept != hash);
+            self.forget(hash);
+        }
     }
 
     pub(crate) fn insert_undo(&mut self, undo: Undo) {
@@ -90,7 +100,7 @@ impl BlockCache {
 
     fn forget(&mut self, hash: &BlockHash) {
         if let Some(cached) = self.blocks.remove(hash) {
-            self.bytes -= 2 * cached.body.len();
+            self.bytes -= cached.bytes();
         }
     }
 }
@@ -116,4 +126,40 @@ impl Node {
 /// The block's body as bytes.
 pub(crate) fn body_of(block: &VerifiedBlock) -> Vec<u8> {
     rows::body(&block.block().transactions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tabchain_chain::Chain;
+    use tabchain_chain::testing::{Key, mine_at, spec};
+
+    /// As many blocks without transactions, each another.
+    fn empty_blocks(count: u64) -> impl Iterator<Item = VerifiedBlock> {
+        let (spec, chain) = (spec(), Chain::new(spec()));
+        let first = chain.tip().header.time().saturating_add(1);
+        (0..count).map(move |number| {
+            let block = mine_at(&chain, Key::new(0).address(), &[], first.saturating_add(number));
+            let checked = CheckedBlock::check(&spec, block).expect("a good block");
+            checked.verified(Verdict::AllValid).expect("nothing is signed")
+        })
+    }
+
+    #[test]
+    fn blocks_that_are_hardly_any_bytes_fill_the_cache_all_the_same() {
+        let mut cache = BlockCache::new(100 * 1_024);
+        let mut hashes = Vec::new();
+        for block in empty_blocks(400) {
+            hashes.push(block.hash());
+            let body = body_of(&block);
+            cache.insert(block, body);
+        }
+        assert!(cache.blocks.len() < 400, "{} are held in 100 KiB", cache.blocks.len());
+        assert!(cache.blocks.len() > 100, "but many are: {}", cache.blocks.len());
+        assert!(cache.block(&hashes[399]).is_some() && cache.block(&hashes[0]).is_none(), "the newest");
+        for hash in &hashes {
+            cache.remove(hash);
+        }
+        assert_eq!((cache.bytes, cache.order.len()), (0, 0));
+    }
 }
