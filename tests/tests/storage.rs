@@ -178,6 +178,24 @@ fn a_full_disk_stops_the_node_from_writing_and_loses_nothing() {
     assert!(sim.status(node).height.value() + 3 >= at.height.value());
 }
 
+/// While a node catches up it tells its tip only now and then; the disk is full in between.
+#[test]
+fn a_disk_that_is_full_while_the_node_catches_up_leaves_no_tip_untold() {
+    for room in [60_000, 90_000, 120_000, 150_000] {
+        let mut sim = world(8);
+        let old = tabchain_tests::miner(&mut sim, 600);
+        let late = sim.add_node();
+        sim.disk(late).set_quota(room);
+        sim.connect(late, old);
+        let full = Event::Warning(Warning::StorageFull);
+        assert!(sim.run_until(60_000, |sim| sim.events(late).contains(&full)));
+        sim.run_for(5_000);
+        let at = sim.status(late);
+        assert!(at.height.value() < 600, "it is not at the tip: {at:?}");
+        assert_eq!(sim.tip(late), Some(at.tip), "and has said where it is");
+    }
+}
+
 #[test]
 fn rows_of_another_chain_are_not_touched() {
     let (mut sim, node) = miner(6, 10);

@@ -81,7 +81,7 @@ impl Node {
         header: Header,
         hash: &BlockHash,
     ) -> Result<Inserted, InsertError> {
-        let inserted = self.chain.insert_hashed_header(header, *hash, self.now)?;
+        let inserted = self.chain.insert_hashed_header(header, *hash, self.clock.day())?;
         if matches!(inserted, Inserted::New) {
             self.note_header(hash, true);
             self.delete_evicted();
@@ -147,8 +147,8 @@ impl Node {
     /// Takes the steps that lead to the best tip.
     pub(crate) fn advance(&mut self) {
         if self.disk.failure().is_some() {
-            // No further than what is written: that is a valid tip too.
-            return self.become_ready();
+            // No further than this: that is a valid tip too.
+            return self.arrive();
         }
         if !self.may_step() {
             return;
@@ -241,7 +241,7 @@ impl Node {
     /// No further step is possible: what changed is told.
     fn arrive(&mut self) {
         self.become_ready();
-        if self.moved.is_empty() || self.next_telling().is_some_and(|at| self.now < at) {
+        if self.next_telling().is_none_or(|at| self.now < at) {
             return;
         }
         let Moved { adopted, reverted } = std::mem::take(&mut self.moved);
@@ -259,11 +259,19 @@ impl Node {
         }
     }
 
-    /// When what changed is told, if that may wait.
+    /// When what changed is told, if no further step is possible until then. It is never left untold: what made it wait may pass
+    /// without anything else to do.
     pub(crate) fn next_telling(&self) -> Option<Timestamp> {
-        let may_wait =
-            self.is_catching_up() && !self.moved.is_empty() && self.moved.adopted.len() < TELL_AT_LEAST;
-        may_wait.then(|| self.tip_since.saturating_add(TELL_EVERY_MS))
+        if self.moved.is_empty() || self.disk.failure().is_none() && !self.stands() {
+            return None;
+        }
+        let may_wait = self.is_catching_up() && self.moved.adopted.len() < TELL_AT_LEAST;
+        Some(if may_wait { self.tip_since.saturating_add(TELL_EVERY_MS) } else { self.now })
+    }
+
+    /// Whether no step is possible with what is there.
+    fn stands(&self) -> bool {
+        self.reading.is_empty() && self.chain.next_step().is_none()
     }
 
     /// Says, once, that the steps of the last run are repeated. What they changed is no news.

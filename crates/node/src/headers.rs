@@ -140,7 +140,7 @@ impl Node {
         let elsewhere = new
             .first()
             .is_some_and(|first| first.parent() != *weighing.end() && self.chain.contains(&first.parent()));
-        match weighing.add(&self.config.spec, new, self.now) {
+        match weighing.add(&self.config.spec, new, self.clock.day()) {
             Ok(()) => {
                 self.hold(&weighing, new);
                 if headers.len() == MAX_HEADERS {
@@ -156,7 +156,7 @@ impl Node {
                 } else if weighing.stretches().len() > 1 {
                     self.headers.begin_anew(&peer, self.now);
                 }
-                self.headers.wait(&peer, at);
+                self.headers.wait(&peer, self.clock.own_at(at));
             }
             // The peer has moved to another chain in the meantime.
             Err(WeighError::Detached) if elsewhere => self.headers.begin_anew(&peer, self.now),

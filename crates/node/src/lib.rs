@@ -22,6 +22,7 @@ mod adopt;
 mod beginning;
 mod blocks;
 mod body_pages;
+mod clock;
 mod command;
 mod config;
 mod dial;

@@ -72,7 +72,7 @@ impl Node {
 
     /// Tries blocks again whose time has come.
     pub(crate) fn retry_early_blocks(&mut self) {
-        while let Some((peer, block)) = self.early.due(self.now) {
+        while let Some((peer, block)) = self.early.due(self.clock.day()) {
             self.block_announced(peer, block);
         }
     }

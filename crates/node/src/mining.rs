@@ -150,7 +150,7 @@ impl Node {
         self.mining.pool_changed = false;
         let room = self.config.spec.max_block_bytes().saturating_sub(HEADER_BYTES + COUNT_BYTES);
         let transactions = self.mempool.template(&self.chain, room, self.next_height());
-        let header = self.chain.prepare_header(to, &transactions, self.now);
+        let header = self.chain.prepare_header(to, &transactions, self.clock.day());
         let header = header.expect("the pool gives only what the state allows");
         let target = header.target().expand().expect("the chain computed it");
         let id = self.new_job();

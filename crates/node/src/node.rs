@@ -20,6 +20,7 @@ use tabchain_sync::{PeerId, Rng};
 use crate::adopt::Moved;
 use crate::blocks::BlockCache;
 use crate::body_pages::BodyPages;
+use crate::clock::Clock;
 use crate::dial::Dialling;
 use crate::disk::Disk;
 use crate::fetch::Asked;
@@ -49,6 +50,8 @@ use crate::{Command, CommandError, CommandId, Config, Event, Input, JobId, LoadI
 pub struct Node {
     pub(crate) config: Config,
     pub(crate) phase: Phase,
+    pub(crate) clock: Clock,
+    /// The node's own time; the time of day is the clock's.
     pub(crate) now: Timestamp,
     pub(crate) rng: Rng,
     outputs: VecDeque<Output>,
@@ -136,6 +139,7 @@ impl Node {
     pub fn open(config: Config) -> Self {
         let mut node = Self {
             phase: Phase::Closed,
+            clock: Clock::default(),
             now: Timestamp::ZERO,
             rng: Rng::new(config.seed),
             outputs: VecDeque::new(),
@@ -192,9 +196,12 @@ impl Node {
     }
 
     /// Takes one thing that happened at `now`. Everything that follows from it comes out of [`Node::poll`].
+    ///
+    /// `now` is the time of day. It may be less than it was: a clock that is put back, or forth, holds nothing up.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
-        self.now = now;
-        if self.wake.is_some_and(|at| at <= now) {
+        self.set_clock(now);
+        // A tick uses up the moment that was asked for, even if it comes before: by a clock that was put back, it may.
+        if matches!(input, Input::Tick) || self.wake.is_some_and(|at| at <= self.now) {
             self.wake = None;
         }
         self.dispatch(input);
@@ -203,6 +210,15 @@ impl Node {
         }
         self.flush_if_due();
         self.set_wake();
+    }
+
+    fn set_clock(&mut self, now: Timestamp) {
+        let back = self.clock.set(now);
+        self.now = self.clock.own();
+        if back > 0 {
+            self.wake = None;
+            self.peers_are_ahead(back);
+        }
     }
 
     /// The next thing to do, until there is none.
@@ -377,7 +393,7 @@ impl Node {
         if let Some(at) = wake
             && self.wake != Some(at)
         {
-            self.emit(Output::WakeAt(at));
+            self.emit(Output::WakeAt(self.clock.day_at(at)));
         }
         self.wake = wake;
     }
@@ -392,10 +408,10 @@ impl Node {
         [
             self.chain.next_step().filter(|_| self.may_step()).map(|_| self.now),
             self.has_work_at_hand().then_some(self.now),
-            self.next_telling().filter(|_| self.may_step() && self.chain.next_step().is_none()),
+            self.next_telling(),
             self.next_joining_moment(),
             self.requests.deadline(),
-            self.early.next(),
+            self.early.next().map(|at| self.clock.own_at(at)),
             self.next_header_moment(),
             self.next_withheld_moment(),
             self.disk.deadline(),

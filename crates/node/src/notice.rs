@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use tabchain_primitives::{CompactTarget, Height, Timestamp, U256, Work};
+use tabchain_primitives::{BlockHash, CompactTarget, Height, Timestamp, U256, Work};
 use tabchain_sync::headers::Bar;
 use tabchain_sync::{Keeps, LinkMessage, PeerId, TipClaim};
 
-use crate::node::Node;
+use crate::node::{Node, Phase};
 use crate::past::Past;
 use crate::{Event, PastProgress, Progress, Status, SyncState, Warning};
 
@@ -48,6 +48,13 @@ pub(crate) struct Notices {
 }
 
 impl Node {
+    /// The block at which the node stands, once it has read its store and until it is closed. It is the one that the last
+    /// [`Event::Head`] told of, or that one tells of in a moment.
+    pub fn tip(&self) -> Option<BlockHash> {
+        let stands = self.ready && matches!(self.phase, Phase::Running);
+        stands.then(|| self.chain.tip().hash)
+    }
+
     /// The best header as a claim.
     pub(crate) fn best_claim(&self) -> TipClaim {
         let best = self.chain.best_header();
@@ -70,7 +77,7 @@ impl Node {
 
     /// Whether the tip is no older than a tip may be in a network that goes on.
     pub(crate) fn is_at_present(&self) -> bool {
-        self.now.since(self.chain.tip().header.time()) < self.look_patience()
+        self.clock.day().since(self.chain.tip().header.time()) < self.look_patience()
     }
 
     /// What the node is busy with.
@@ -161,7 +168,7 @@ impl Node {
 
     /// Whether the tip is so old that this node has certainly been away.
     fn is_new(&self) -> bool {
-        let age = self.now.since(self.chain.tip().header.time());
+        let age = self.clock.day().since(self.chain.tip().header.time());
         age > self.stale_after()
     }
 

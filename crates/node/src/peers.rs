@@ -219,7 +219,7 @@ impl Node {
         if origin == Origin::Feeler && !has_outbound {
             peer.origin = Origin::Chosen;
         }
-        peer.ahead = signed(hello.time.millis()).saturating_sub(signed(self.now.millis()));
+        peer.ahead = signed(hello.time.millis()).saturating_sub(signed(self.clock.day().millis()));
         peer.knows.insert(hello.tip.hash);
         let claim = hello.tip;
         peer.keeps = hello.keeps;
@@ -260,10 +260,17 @@ impl Node {
             genesis: self.config.spec.genesis_hash(),
             tip: self.own_claim(),
             keeps: self.keeps(),
-            time: self.now,
+            time: self.clock.day(),
             agent: self.config.agent.clone(),
         };
         self.say(id, LinkMessage::Hello(hello));
+    }
+
+    /// Our clock was put back by so many milliseconds, so everybody's is as much further ahead.
+    pub(crate) fn peers_are_ahead(&mut self, back: u64) {
+        for peer in self.peers.values_mut() {
+            peer.ahead = peer.ahead.saturating_add(signed(back));
+        }
     }
 
     /// A peer's tip moved.
@@ -371,7 +378,7 @@ impl Node {
             outbound: peer.info.outbound,
             height: hello.tip.height,
             agent: hello.agent.clone(),
-            connected_at: peer.since,
+            connected_at: self.clock.day_at(peer.since),
             address: peer.info.address.clone(),
         })
     }

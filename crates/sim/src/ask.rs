@@ -21,7 +21,7 @@ impl Sim {
         self.world.limits
     }
 
-    /// Where a node stood when it last moved, in this life or an earlier one.
+    /// Where a node stood when it last said so, in this life or an earlier one.
     pub fn tip(&self, place: Place) -> Option<BlockHash> {
         self.places[place.0].tip
     }

@@ -62,7 +62,7 @@ impl Sim {
     /// Does the next thing; false when nothing is left to do.
     pub(crate) fn step(&mut self) -> bool {
         let Some(Reverse(mut next)) = self.queue.pop() else { return false };
-        self.now = self.now.max(next.at);
+        self.pass_to(next.at);
         let home = &self.places[next.place.0];
         if next.life != home.life && next.life != EVERY_LIFE {
             return true;
@@ -119,6 +119,8 @@ impl Sim {
             let sound = self.watch.input(place, self.now);
             self.insist(sound);
             self.drain(place);
+            let home = &self.places[place.0];
+            self.watch.stands(place, home.node.as_ref().and_then(Node::tip), home.tip, self.now);
         }
     }
 
@@ -193,6 +195,10 @@ impl Sim {
 
     /// A node told something of itself.
     fn told(&mut self, place: Place, event: Event) {
+        if event == Event::Ready {
+            let home = &mut self.places[place.0];
+            home.tip = home.node.as_ref().and_then(Node::tip);
+        }
         if let Event::Head { hash, adopted, reverted, .. } = &event {
             self.places[place.0].tip = Some(*hash);
             let transactions = self.chronicle.moved(place, self.now, adopted, reverted);

@@ -43,7 +43,7 @@ pub(crate) struct Home {
     pub(crate) events: Vec<Event>,
     pub(crate) replies: BTreeMap<CommandId, Result<Reply, CommandError>>,
     pub(crate) dismissed: Vec<(PeerId, Reason)>,
-    /// Where the node stood when it last moved.
+    /// Where the node stood when it last said so.
     pub(crate) tip: Option<BlockHash>,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) churn: Option<Churn>,

@@ -126,6 +126,7 @@ impl Sim {
         home.busy_until = Timestamp::ZERO;
         home.checking_until = 0;
         home.disk.reset();
+        self.watch.gone(place);
         for neighbour in self.network.neighbours(place) {
             self.hang_up(place, neighbour);
         }
@@ -277,7 +278,14 @@ impl Sim {
         while self.queue.peek().is_some_and(|next| next.0.at <= end) {
             self.step();
         }
-        self.now = end;
+        self.pass_to(end);
+    }
+
+    /// It is that late now, if it was not later.
+    pub(crate) fn pass_to(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+        let sound = self.watch.tips_are_told(self.now);
+        self.insist(sound);
     }
 
     /// Runs the world, a second at a time, until `done`; false when `millis` pass first.

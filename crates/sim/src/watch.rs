@@ -2,11 +2,12 @@
 //!
 //! - An honest node adopts only blocks that the [`Judge`] finds good, and supply is conserved along them.
 //! - The work of an honest node's tip only rises, as long as it lives.
+//! - Every node tells at which block it stands, at the latest a moment after it has come to stand there.
 //! - No honest node sends another one away for misbehaviour.
 //! - No node has more connections than its limit, but for those just being refused.
 //! - No node keeps itself busy without time passing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tabchain_consensus::ChainSpec;
@@ -20,6 +21,8 @@ use crate::verdicts::Verdicts;
 
 /// A block is written down by somebody within this time after somebody adopted it.
 const PATIENCE_MS: u64 = 60_000;
+/// A node tells its tip within this time: it waits a quarter of a second while it catches up, and for its disk.
+const UNTOLD_MS: u64 = 3_000;
 /// So many inputs may come to one node in one millisecond.
 const MAX_INPUTS: u32 = 20_000;
 /// So many connections may be open beyond the limit, until they are refused.
@@ -33,6 +36,10 @@ pub(crate) struct Watch {
     open: BTreeMap<BlockHash, (Place, Timestamp)>,
     best: HashMap<Place, (u64, Work)>,
     inputs: HashMap<Place, (Timestamp, u32)>,
+    /// Nodes that stand at a block which they have not told, and since when.
+    untold: HashMap<Place, (BlockHash, Timestamp)>,
+    /// The same and those that have told since, the earliest first.
+    to_tell: VecDeque<(Timestamp, Place)>,
 }
 
 impl Watch {
@@ -43,6 +50,8 @@ impl Watch {
             open: BTreeMap::new(),
             best: HashMap::new(),
             inputs: HashMap::new(),
+            untold: HashMap::new(),
+            to_tell: VecDeque::new(),
         }
     }
 
@@ -95,6 +104,44 @@ impl Watch {
         }
     }
 
+    /// Something came to a node: it stands at a block, if it is open, and has told of one.
+    pub(crate) fn stands(
+        &mut self,
+        place: Place,
+        tip: Option<BlockHash>,
+        told: Option<BlockHash>,
+        now: Timestamp,
+    ) {
+        let Some(tip) = tip.filter(|_| tip != told) else {
+            self.untold.remove(&place);
+            return;
+        };
+        if self.untold.get(&place).is_none_or(|(before, _)| *before != tip) {
+            self.untold.insert(place, (tip, now));
+            self.to_tell.push_back((now, place));
+        }
+    }
+
+    /// A node is gone, and with it what it would have told.
+    pub(crate) fn gone(&mut self, place: Place) {
+        self.untold.remove(&place);
+    }
+
+    /// Time has passed: whoever has come to stand at a block has told so.
+    pub(crate) fn tips_are_told(&mut self, now: Timestamp) -> Result<(), String> {
+        while let Some((since, place)) = self.to_tell.front().copied()
+            && now.since(since) > UNTOLD_MS
+        {
+            self.to_tell.pop_front();
+            if let Some((tip, at)) = self.untold.get(&place)
+                && *at == since
+            {
+                return Err(format!("{place:?} stands at block {tip} since {since} and has not told so"));
+            }
+        }
+        Ok(())
+    }
+
     /// Something comes to a node.
     pub(crate) fn input(&mut self, place: Place, now: Timestamp) -> Result<(), String> {
         let (since, count) = self.inputs.entry(place).or_insert((now, 0));
@@ -121,5 +168,28 @@ impl Watch {
             return Err(format!("{place:?} has {connections} connections"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tabchain_chain::testing::spec;
+
+    #[test]
+    fn who_stands_at_a_block_and_does_not_say_so_is_found_out() {
+        let mut watch = Watch::new(&spec());
+        let block = |n| Some(BlockHash::from_bytes([n; 32]));
+        let at = Timestamp::from_millis;
+        watch.stands(Place(1), block(1), None, at(1));
+        watch.stands(Place(2), block(1), None, at(2));
+        watch.stands(Place(3), block(1), None, at(3));
+        // One says so, one goes on to another block, one is gone.
+        watch.stands(Place(1), block(1), block(1), at(900));
+        watch.stands(Place(2), block(2), None, at(901));
+        watch.gone(Place(3));
+        assert_eq!(watch.tips_are_told(at(901 + UNTOLD_MS)), Ok(()));
+        assert!(watch.tips_are_told(at(902 + UNTOLD_MS)).is_err(), "the second has had its time");
+        assert_eq!(watch.tips_are_told(at(9 * UNTOLD_MS)), Ok(()), "nobody else is in debt");
     }
 }
