@@ -8,7 +8,7 @@ use js_sys::Function;
 use serde::{Deserialize, Serialize};
 use tabchain_consensus::{ChainSpec, Verdicts};
 use tabchain_driver::{
-    CheckOutcome, Checkers, CheckersLost, Driver, DriverEvent, Handle, Ports, Solution, SystemClock,
+    CheckOutcome, Checkers, CheckersLost, Driver, DriverEvent, Handle, Listener, Ports, Solution, SystemClock,
 };
 use tabchain_node::{
     Command, Config, Cursor, Event, JobId, PeerId, Reply, TransactionStatus, TransactionView,
@@ -169,9 +169,9 @@ impl Host {
             // What a listener throws is its own.
             listener.call1(&JsValue::NULL, &to_js(&news)).ok();
         };
-        spawn_local(forward(events, tell.clone(), move |event| words.news(&event)));
-        spawn_local(forward(orders, tell.clone(), News::from));
-        spawn_local(forward(to_check, tell.clone(), News::from));
+        spawn_local(forward_events(events, tell.clone(), words));
+        spawn_local(forward(orders, tell.clone()));
+        spawn_local(forward(to_check, tell.clone()));
         spawn_local(async move {
             let ended = driver.run().await;
             store.close();
@@ -197,15 +197,21 @@ impl From<Lost> for CheckersLost {
     }
 }
 
-async fn forward<T>(items: Receiver<T>, tell: impl Fn(News), translate: impl Fn(T) -> News) {
+async fn forward<T: Into<News>>(items: Receiver<T>, tell: impl Fn(News)) {
     while let Ok(item) = items.recv().await {
-        tell(translate(item));
+        tell(item.into());
+    }
+}
+
+async fn forward_events(events: Listener, tell: impl Fn(News), words: Words) {
+    while let Some(event) = events.next().await {
+        tell(words.news(&event));
     }
 }
 
 /// Waits until the node stands at a valid tip, or says that it never will.
-async fn ready(events: Receiver<DriverEvent>) -> Result<(), EdgeError> {
-    while let Ok(event) = events.recv().await {
+async fn ready(events: Listener) -> Result<(), EdgeError> {
+    while let Some(event) = events.next().await {
         match event {
             DriverEvent::Node(Event::Ready) => return Ok(()),
             DriverEvent::Node(Event::Fatal(error)) => return Err(error.into()),

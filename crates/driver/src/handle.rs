@@ -1,38 +1,16 @@
 //! What the rest of the program holds of a running node: a way to ask, and a way to be told.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use async_channel::{Receiver, Sender};
 use futures::channel::oneshot;
-use tabchain_node::{Command, CommandError, Event, PeerAddress, Reply};
+use tabchain_node::{Command, CommandError, Reply};
 
+use crate::listener::{Listener, Listeners};
 use crate::workload::{Meter, Workload};
 
 /// How many calls may wait.
 pub const CALLS: usize = 64;
-/// How many events may wait for one listener.
-pub const EVENTS: usize = 256;
-
-/// What a running node tells.
-#[derive(Clone, Debug)]
-pub enum DriverEvent {
-    /// Something the node itself says.
-    Node(Event),
-    /// A relay keeps a place for us, or no longer does.
-    Relay {
-        /// The relay's address, as it was configured.
-        address: PeerAddress,
-        /// Whether it keeps a place for us.
-        connected: bool,
-    },
-    /// Where others can reach this node now.
-    Listening(Vec<PeerAddress>),
-}
 
 pub(crate) type Answer = oneshot::Sender<Result<Reply, CommandError>>;
-
-#[derive(Clone, Default)]
-pub(crate) struct Listeners(Arc<Mutex<Vec<Sender<DriverEvent>>>>);
 
 /// Asks a running node, and listens to it. Clones reach the same node.
 #[derive(Clone)]
@@ -61,50 +39,16 @@ impl Handle {
         self.meter.read()
     }
 
-    /// Everything the node tells from now on. A listener that lags behind by [`EVENTS`] loses the oldest.
-    pub fn events(&self) -> Receiver<DriverEvent> {
-        let (sender, receiver) = async_channel::bounded(EVENTS);
-        self.listeners.0.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
-        receiver
-    }
-}
-
-impl Listeners {
-    pub(crate) fn tell(&self, event: &DriverEvent) {
-        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|listener| listener.force_send(event.clone()).is_ok());
+    /// Everything the node tells from now on. A listener that lags behind by [`EVENTS`](crate::EVENTS) loses the oldest,
+    /// transactions before anything else.
+    pub fn events(&self) -> Listener {
+        self.listeners.add()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn heard(receiver: &Receiver<DriverEvent>) -> Vec<usize> {
-        std::iter::from_fn(|| receiver.try_recv().ok())
-            .map(|event| match event {
-                DriverEvent::Listening(addresses) => addresses.len(),
-                other => panic!("unexpected {other:?}"),
-            })
-            .collect()
-    }
-
-    fn event(length: usize) -> DriverEvent {
-        DriverEvent::Listening(vec![PeerAddress::new("/webrtc").expect("short"); length])
-    }
-
-    #[test]
-    fn every_listener_hears_everything_and_a_slow_one_loses_the_oldest() {
-        let (handle, _calls, listeners) = Handle::new(Meter::new());
-        let (early, slow) = (handle.events(), handle.events());
-        listeners.tell(&event(0));
-        assert_eq!(heard(&early), [0]);
-        for length in 1..=EVENTS {
-            listeners.tell(&event(length));
-        }
-        assert_eq!(heard(&early), (1..=EVENTS).collect::<Vec<_>>());
-        assert_eq!(heard(&slow), (1..=EVENTS).collect::<Vec<_>>(), "event 0 made room");
-    }
 
     #[test]
     fn a_call_to_a_node_that_is_gone_says_so() {

@@ -12,7 +12,7 @@
 //!                     +--------+ --wake at-------> timer
 //! ```
 //!
-//! Bounds: [`CALLS`] calls wait, [`EVENTS`] events wait for a listener (a slower one loses its oldest), and [`OUTBOX`]
+//! Bounds: [`CALLS`] calls wait, [`EVENTS`] events wait for a listener (a slower one loses its oldest, transactions first), and [`OUTBOX`]
 //! network commands wait while the network is busy; beyond that requests fail at once and frames are dropped. Of answers among
 //! them [`OUTBOX_BYTES`] wait; what is asked beyond that is refused.
 
@@ -21,6 +21,7 @@ mod checks;
 mod clock;
 mod driver;
 mod handle;
+mod listener;
 mod storage;
 mod wire;
 mod workload;
@@ -28,5 +29,6 @@ mod workload;
 pub use checks::{CheckOutcome, Checkers, CheckersLost};
 pub use clock::{Clock, SystemClock};
 pub use driver::{Driver, Ended, MiningOrder, OUTBOX, OUTBOX_BYTES, Ports, Solution};
-pub use handle::{CALLS, DriverEvent, EVENTS, Handle};
+pub use handle::{CALLS, Handle};
+pub use listener::{DriverEvent, EVENTS, Listener};
 pub use workload::Workload;

@@ -5,7 +5,7 @@ use tabchain_node::{Input, Message, PeerId};
 use tabchain_primitives::codec::{Decode, Encode};
 use tabchain_sync::{Failure, LinkMessage, Request, RequestId, Response};
 
-use crate::handle::DriverEvent;
+use crate::listener::DriverEvent;
 
 /// What an event of the network comes to.
 pub(crate) enum Incoming {

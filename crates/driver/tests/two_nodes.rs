@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use tabchain_consensus::ChainSpec;
-use tabchain_driver::{Driver, DriverEvent, Ended, Handle, MiningOrder, Ports, Solution, SystemClock};
+use tabchain_driver::{
+    Driver, DriverEvent, Ended, Handle, Listener, MiningOrder, Ports, Solution, SystemClock,
+};
 use tabchain_miner::Job;
 use tabchain_net::{Net, NetCommand, NetConfig, NetEvent};
 use tabchain_node::{Command, CommandError, Config, PeerAddress, PeerId, Reply, Status};
@@ -47,9 +49,9 @@ impl Running {
         running
     }
 
-    async fn listening(&self, events: &Receiver<DriverEvent>) -> PeerAddress {
+    async fn listening(&self, events: &Listener) -> PeerAddress {
         loop {
-            if let DriverEvent::Listening(addresses) = events.recv().await.expect("the node runs")
+            if let DriverEvent::Listening(addresses) = events.next().await.expect("the node runs")
                 && let Some(address) = addresses.into_iter().next()
             {
                 return address;
@@ -82,7 +84,7 @@ impl Running {
                 if wanted(&status) {
                     return status;
                 }
-                events.recv().await.expect("the node runs");
+                events.next().await.expect("the node runs");
             }
         };
         tokio::time::timeout(Duration::from_mins(2), wait).await.expect("the node gets there")

@@ -1,6 +1,6 @@
 //! Transactions into the memory pool: from peers and from our own side, by the same checks.
 
-use tabchain_consensus::{CheckedTransaction, Verdict, VerifiedTransaction};
+use tabchain_consensus::{CheckedTransaction, Verdict, VerifiedBlock, VerifiedTransaction};
 use tabchain_mempool::AdmitError;
 use tabchain_primitives::{BlockHash, Height, Transaction, TxId};
 use tabchain_sync::PeerId;
@@ -9,7 +9,7 @@ use crate::node::Node;
 use crate::verify::Job;
 use crate::{CommandError, CommandId, Event, Reply, TransactionStatus, TransactionView};
 
-/// Confirmations told of one by one; in larger blocks the rest goes without saying.
+/// Transactions told of one by one when the tip moves, those of the newest blocks first; the rest goes without saying.
 const MAX_TOLD: usize = 512;
 /// Reverted blocks whose transactions are told of; of a deeper reorg people need to know the depth, not each payment.
 const MAX_TOLD_REVERTED: usize = 16;
@@ -104,14 +104,16 @@ impl Node {
             return;
         }
         let mut views = Vec::new();
-        for hash in adopted {
+        for hash in adopted.iter().rev() {
             let Some(block) = self.blocks.block(hash) else { continue };
             let header = block.block().header;
-            for (position, transaction) in (0..).zip(&block.block().transactions).take(MAX_TOLD) {
-                views.push(self.confirmed_view(transaction, *hash, &header, position));
-            }
+            let room = MAX_TOLD - views.len();
+            let told = (0..).zip(&block.block().transactions).take(room);
+            let told: Vec<_> =
+                told.map(|(at, transaction)| self.confirmed_view(transaction, *hash, &header, at)).collect();
+            views.extend(told.into_iter().rev());
         }
-        for view in views {
+        for view in views.into_iter().rev() {
             self.event(Event::Transaction(Box::new(view)));
         }
     }
@@ -128,7 +130,7 @@ impl Node {
         }
         let blocks = reverted.iter().take(MAX_TOLD_REVERTED).filter_map(|hash| self.blocks.block(hash));
         let waiting =
-            blocks.flat_map(|block| block.ids().iter().take(MAX_TOLD)).filter_map(|id| self.mempool.get(id));
+            blocks.flat_map(VerifiedBlock::ids).filter_map(|id| self.mempool.get(id)).take(MAX_TOLD);
         let views: Vec<_> = waiting.map(TransactionView::pending).collect();
         for view in views {
             self.wallet.pending(view.id, &view.transaction);
