@@ -94,6 +94,27 @@ fn one_peer_that_tells_of_thousands_who_are_not_there_hides_nobody() {
 }
 
 #[test]
+fn a_relay_crowded_with_names_of_nobody_still_brings_tabs_together() {
+    let mut sim = world(70);
+    let relay = sim.open_rendezvous();
+    let nodes = sim.add_nodes(6);
+    sim.register(relay, &nodes);
+    // As many as one answer of a relay holds, and others each time.
+    sim.crowd_rendezvous(relay, 64);
+    assert!(
+        sim.run_until(10 * 60_000, |sim| nodes.iter().all(|&node| peers(sim, node) >= 2)),
+        "each finds others among hundreds that are not there"
+    );
+    sim.start_mining(nodes[0], tabchain_tests::address(0));
+    sim.run_for(20 * 60_000);
+    sim.stop_mining(nodes[0]);
+    assert!(sim.run_until(60_000, |sim| tabchain_tests::agree(sim, &nodes)));
+    assert!(nodes.iter().all(|&node| peers(&mut sim, node) == 5), "in the end everybody knows everybody");
+    let rows = sim.disk(nodes[0]).rows(Column::Peers).count();
+    assert!(rows <= 5, "only who said hello is written down, not {rows}");
+}
+
+#[test]
 fn a_newcomer_finds_a_place_among_many_who_only_sit_there() {
     let mut sim = world(64);
     let nodes = sim.add_nodes(36);

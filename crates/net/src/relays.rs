@@ -228,6 +228,36 @@ mod tests {
         assert_eq!(relays.due(now + FIRST_PAUSE.mul_f64(1.5)).len(), 1);
     }
 
+    /// The relay is gone for as long as it takes to be started anew; all its tabs notice at once.
+    #[test]
+    fn tabs_of_a_relay_that_restarts_are_back_within_a_minute_and_not_all_at_once() {
+        const TABS: usize = 1_000;
+        let start = Instant::now();
+        for away in [5, 20, 600].map(Duration::from_secs) {
+            let mut back = vec![0; 60];
+            for seed in 0..TABS as u64 {
+                let address = format!("/ip4/127.0.0.1/tcp/1/ws/p2p/{PEER}").parse().expect("a valid address");
+                let peer = PEER.parse().expect("a valid peer id");
+                let mut relays = Relays::new([address], seed, start);
+                relays.due(start);
+                relays.on_connected(&peer, start);
+                relays.on_reserved(&peer);
+                assert!(relays.on_lost(&peer, start));
+                let mut now = start;
+                while relays.due(now).is_empty() || now - start < away {
+                    // A dial of what is not there fails at once.
+                    relays.on_lost(&peer, now);
+                    now += Duration::from_millis(250);
+                }
+                let late = usize::try_from((now - start - away).as_secs()).expect("seconds");
+                back[late] += 1;
+            }
+            let busiest = back.iter().max().copied().unwrap_or_default();
+            assert_eq!(back.iter().sum::<usize>(), TABS, "all are back within a minute: {back:?}");
+            assert!(busiest <= TABS / 3, "{busiest} come in one second: {back:?}");
+        }
+    }
+
     #[test]
     fn a_relay_that_says_nothing_is_given_up_and_tried_again() {
         let now = Instant::now();

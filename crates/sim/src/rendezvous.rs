@@ -1,6 +1,7 @@
-//! Relays' lists of who is there: how nodes find each other, and through whom they signal. A list may be closed, or lie.
+//! Relays' lists of who is there: how nodes find each other, and through whom they signal. A list may be closed, be
+//! crowded with names, or lie.
 
-use tabchain_node::Input;
+use tabchain_node::{Input, PeerAddress, PeerId};
 
 use crate::events::What;
 use crate::place::Place;
@@ -22,6 +23,8 @@ pub(crate) struct List {
     members: Vec<Place>,
     /// If not empty, only these are told of.
     accomplices: Vec<Place>,
+    /// So many are told of besides, each time others, who do not exist.
+    nobodies: usize,
 }
 
 impl Sim {
@@ -50,6 +53,11 @@ impl Sim {
         self.lists[list.0].accomplices = accomplices.to_vec();
     }
 
+    /// Makes a list tell, besides those who are there, of so many each time who do not exist.
+    pub fn crowd_rendezvous(&mut self, list: Rendezvous, nobodies: usize) {
+        self.lists[list.0].nobodies = nobodies;
+    }
+
     /// A place that has just opened will look at its lists in a moment.
     pub(crate) fn look_soon(&mut self, place: Place) {
         if !self.places[place.0].lists.is_empty() {
@@ -62,6 +70,10 @@ impl Sim {
     pub(crate) fn look(&mut self, place: Place) {
         let lists = self.places[place.0].lists.clone();
         for list in lists {
+            for _ in 0..self.lists[list.0].nobodies {
+                let (id, address) = nobody(self.rng.draw());
+                self.input(place, Input::Discovered(id, vec![address]));
+            }
             for about in self.listed(list, place) {
                 let id = self.places[about.0].id;
                 self.input(place, Input::Discovered(id, vec![about.address()]));
@@ -102,4 +114,10 @@ impl Sim {
         }
         told
     }
+}
+
+/// Somebody who does not exist, and where.
+fn nobody(number: u64) -> (PeerId, PeerAddress) {
+    let id = PeerId::new(format!("nobody-{number:x}").as_bytes()).expect("a short name");
+    (id, PeerAddress::new(format!("/nowhere/{number:x}")).expect("a short text"))
 }

@@ -35,6 +35,11 @@ const MAX_SENT: usize = 64 * 1024 * 1024;
 const SPAN: u32 = 2;
 /// Whoever claims this block or a later one has the long chain.
 const LONG_FROM: u8 = 250;
+/// Strays of these kinds are the machine's doing: its clock is put back by minutes or forth by hours, or it wakes up.
+const PUT_BACK: u8 = 255;
+const PUT_FORTH: u8 = 254;
+const WOKE: u8 = 253;
+const MINUTE_MS: u64 = 60_000;
 /// How many peers there are.
 const PEERS: u8 = 4;
 
@@ -423,14 +428,27 @@ impl World {
 
     /// Answers to what was never asked, or was asked in an earlier life.
     fn stray(&mut self, choices: &mut Choices<'_>) -> Option<()> {
-        let (kind, id) = (choices.byte()?, 1_000_000 + u64::from(choices.byte()?));
+        let (kind, number) = (choices.byte()?, u64::from(choices.byte()?));
+        let id = 1_000_000 + number;
+        match kind {
+            PUT_BACK => {
+                self.now = Timestamp::from_millis(self.now.millis().saturating_sub(number * MINUTE_MS))
+            }
+            PUT_FORTH => self.now = self.now.saturating_add(number * 60 * MINUTE_MS),
+            WOKE => self.give(Input::Woke),
+            _ => self.stray_answer(kind, id),
+        }
+        Some(())
+    }
+
+    /// An answer to a question that was never asked.
+    fn stray_answer(&mut self, kind: u8, id: u64) {
         match kind % 4 {
             0 => self.give(Input::Loaded(LoadId(id), Rows(Vec::new()))),
             1 => self.give(Input::Verified(JobId(id), Verdict::AllValid)),
             2 => self.give(Input::Mined(JobId(id), id)),
             _ => self.give(Input::Committed(tabchain_node::BatchId(id))),
         }
-        Some(())
     }
 
     /// The process is killed with whatever was not yet written, a bit of the disk flips, and the node opens again.
@@ -505,7 +523,14 @@ pub(super) fn stories() -> Vec<Vec<u8>> {
         &truly,
     ]
     .concat();
-    vec![join, fork, serve, mine, announced, die, quota, weigh]
+    // The clock is put forth by three hours and back by four while the node joins, and it mines after that.
+    let clock = [
+        &[17, PUT_FORTH, 3][..],
+        &join,
+        &[17, PUT_BACK, 240, 0, 0, 1, 17, PUT_FORTH, 1, 17, WOKE, 0, 0, 16, 0, 14, 4, 9, 15, 0, 0],
+    ]
+    .concat();
+    vec![join, fork, serve, mine, announced, die, quota, weigh, clock]
 }
 
 #[cfg(test)]
@@ -516,8 +541,8 @@ mod tests {
     #[test]
     fn stories_lead_as_deep_as_they_are_meant_to() {
         let heights: Vec<u32> = stories().iter().map(|story| played(story).height.value()).collect();
-        assert_eq!(heights, [6, 6, 6, 8, 3, 6, 6, 0]);
+        assert_eq!(heights, [6, 6, 6, 8, 3, 6, 6, 0, 6]);
         let weighed: Vec<bool> = stories().iter().map(|story| played(story).weighed > 0).collect();
-        assert_eq!(weighed, [false, false, false, false, false, false, false, true]);
+        assert_eq!(weighed, [false, false, false, false, false, false, false, true, false]);
     }
 }
