@@ -249,7 +249,7 @@ mod tests {
                     relays.on_lost(&peer, now);
                     now += Duration::from_millis(250);
                 }
-                let late = usize::try_from((now - start - away).as_secs()).expect("seconds");
+                let late = usize::try_from((now - (start + away)).as_secs()).expect("seconds");
                 back[late] += 1;
             }
             let busiest = back.iter().max().copied().unwrap_or_default();

@@ -20,8 +20,9 @@
 //! | wallet | `keystore`, `accounts` | the encrypted wallet; its addresses |
 //! | peers | peer id | when it was good, its addresses |
 //!
-//! The flags of a header say whether the body is there (1) and the block invalid (2); 4 times one more than how many heights below it the
-//! page begins that its body lies in, or 0 if it lies in a row of its own. A place is a height and a position in the block. The index and the state stand at the checkpoint. Bytes that don't have the form of a row are not an error here: they are no row,
+//! The flags of a header say whether the body is there (1) and the block invalid (2); 4 times one more than how many heights below
+//! it the page begins that its body lies in, or 0 if it lies in a row of its own. A place is a height and a position in the block.
+//! The index and the state stand at the checkpoint. Bytes that don't have the form of a row are not an error here: they are no row,
 //! and whoever reads decides what that means.
 
 use std::ops::Range;

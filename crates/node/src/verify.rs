@@ -1,7 +1,8 @@
 //! Signatures sent out to be verified. Whatever is cheap to check was checked before.
 //!
 //! Bounds: a block is verified once at a time, and no more blocks are fetched while [`MAX_SIGNATURES_OUT`] signatures of them
-//! or [`MAX_BLOCK_BYTES_OUT`] are out; transactions of peers come from bounded requests, and nothing of them is taken while [`MAX_TRANSACTION_JOBS`] or [`MAX_RELAYED_BYTES`] are out.
+//! or [`MAX_BLOCK_BYTES_OUT`] are out; transactions of peers come from bounded requests, and nothing of them is taken while
+//! [`MAX_TRANSACTION_JOBS`] or [`MAX_RELAYED_BYTES`] are out.
 
 use std::collections::BTreeSet;
 

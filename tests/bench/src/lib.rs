@@ -8,6 +8,7 @@ mod blocks;
 mod catching_up;
 mod headers;
 mod memory;
+pub mod peer;
 mod rows;
 mod signatures;
 mod template;

@@ -3,34 +3,23 @@
 //! The node is given one peer that answers its questions from the file. Its signatures are taken for checked here: whoever
 //! loads the rows stands for a node that did check them, and the tab that is measured checks them all.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use tabchain_bench::peer::Peer;
 use tabchain_consensus::{ChainSpec, Verdict};
-use tabchain_node::{
-    Command, CommandId, Config, ConnectionKind, Event, Input, Message, Node, Output, PeerId, PeerInfo, Reason,
-};
-use tabchain_primitives::{Block, BlockHash, Encode, HEADER_BYTES, Header, Target, Timestamp, Work};
+use tabchain_node::{Command, CommandId, Config, Event, Input, Message, Node, Output, Reason};
+use tabchain_primitives::{Header, Timestamp};
 use tabchain_records::{Batch, Column, Query};
 use tabchain_store::MemoryStore;
-use tabchain_sync::message::RESPONSE_BUDGET;
-use tabchain_sync::{Body, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, Response, TipClaim};
 
 use crate::blocks;
 
 const CLOSE: CommandId = CommandId(1);
-
-/// The blocks as a peer has them.
-struct Peer {
-    id: PeerId,
-    headers: Vec<Header>,
-    heights: HashMap<BlockHash, usize>,
-    bodies: Vec<Vec<u8>>,
-}
 
 /// A node, what it stores in, and what it is going to hear.
 struct World {
@@ -49,10 +38,10 @@ pub(crate) fn write(chain: &Path, rows: &Path, facts: &Path) -> Result<()> {
     let (blocks, transactions) =
         (chain.len(), chain.iter().map(|block| block.transactions.len()).sum::<usize>());
     let tip = chain.last().context("a chain without blocks")?.clone();
-    let peer = Peer::new(&chain);
+    let peer = Peer::new(chain.iter());
     drop(chain);
-    let bytes: usize = peer.bodies.iter().map(|body| body.len() + HEADER_BYTES).sum();
-    let mut world = World::new(peer, tip.header.time());
+    let bytes = peer.bytes();
+    let mut world = World::new(peer);
     world.take_all(&tip.header)?;
     let (count, stored) = dump(&world.store, rows)?;
     let hash = tip.hash();
@@ -63,47 +52,13 @@ pub(crate) fn write(chain: &Path, rows: &Path, facts: &Path) -> Result<()> {
     std::fs::write(facts, text).context("writing the facts")
 }
 
-impl Peer {
-    fn new(chain: &[Block]) -> Self {
-        let headers: Vec<Header> = chain.iter().map(|block| block.header).collect();
-        let heights = (1..).zip(&headers).map(|(height, header)| (header.hash(), height)).collect();
-        let bodies = chain.iter().map(|block| block.to_bytes().split_off(HEADER_BYTES)).collect();
-        Self { id: PeerId::new(&[1; 38]).expect("a short id"), headers, heights, bodies }
-    }
-
-    fn answer(&self, request: Request) -> Response {
-        match request {
-            Request::Headers { locator, limit } => {
-                let from = locator.iter().find_map(|hash| self.heights.get(hash)).copied().unwrap_or(0);
-                Response::Headers(self.headers[from..].iter().take(limit as usize).copied().collect())
-            }
-            Request::Bodies(hashes) => {
-                let mut bytes = 0;
-                let given = hashes.into_iter().map_while(|hash| {
-                    let body = &self.bodies[self.heights[&hash] - 1];
-                    let fits = bytes < RESPONSE_BUDGET;
-                    bytes += body.len();
-                    fits.then(|| Body { hash, bytes: body.clone() })
-                });
-                Response::Bodies(given.collect())
-            }
-            Request::BlockTransactions { .. } => Response::BlockTransactions(Vec::new()),
-            Request::Transactions(_) => Response::Transactions(Vec::new()),
-            Request::Snapshots => Response::Snapshots(Vec::new()),
-            Request::StateChunks { .. } => Response::StateChunks(Vec::new()),
-        }
-    }
-}
-
 impl World {
-    fn new(peer: Peer, end: Timestamp) -> Self {
-        let node = Node::open(Config::new(Arc::new(ChainSpec::dev()), [5; 32]));
-        let now = end.saturating_add(1_000);
+    fn new(peer: Peer) -> Self {
         Self {
-            node,
+            node: Node::open(Config::new(Arc::new(ChainSpec::dev()), [5; 32])),
             store: MemoryStore::new(),
+            now: peer.present(),
             peer,
-            now,
             wake: None,
             coming: VecDeque::new(),
             closed: false,
@@ -112,21 +67,8 @@ impl World {
 
     /// Has the node fetch everything up to this header, and close.
     fn take_all(&mut self, tip: &Header) -> Result<()> {
-        let targets = self.peer.headers.iter().filter_map(|header| header.target().expand().ok());
-        let work = targets.map(Target::work).fold(Work::ZERO, |sum, work| sum + work);
-        let hello = Hello {
-            version: PROTOCOL_VERSION,
-            genesis: ChainSpec::dev().genesis_hash(),
-            tip: TipClaim { hash: tip.hash(), height: tip.height(), work },
-            keeps: Keeps::default(),
-            time: self.now,
-            agent: "a file".to_owned(),
-        };
-        let info =
-            PeerInfo { kind: ConnectionKind::Native, outbound: false, address: None, introducer: None };
         self.carry_out(tip)?;
-        self.coming.push_back(Input::PeerUp(self.peer.id, info));
-        self.coming.push_back(Input::Message(self.peer.id, Message::Link(LinkMessage::Hello(hello))));
+        self.coming.extend(self.peer.arrives(&ChainSpec::dev(), self.peer.blocks(), self.now));
         while !self.closed {
             let input = self.coming.pop_front().or_else(|| self.sleep()).context("the node is stuck")?;
             self.node.handle(self.now, input);
@@ -154,7 +96,7 @@ impl World {
                 }
                 Output::Verify(job, _) => self.coming.push_back(Input::Verified(job, Verdict::AllValid)),
                 Output::Send(to, Message::Request(id, request)) => {
-                    let answer = Message::Response(id, self.peer.answer(request));
+                    let answer = Message::Response(id, self.peer.answer(request, self.peer.blocks()));
                     self.coming.push_back(Input::Message(to, answer));
                 }
                 Output::Event(Event::Head { hash, .. }) if hash == tip.hash() => {

@@ -432,7 +432,7 @@ impl World {
         let id = 1_000_000 + number;
         match kind {
             PUT_BACK => {
-                self.now = Timestamp::from_millis(self.now.millis().saturating_sub(number * MINUTE_MS))
+                self.now = Timestamp::from_millis(self.now.millis().saturating_sub(number * MINUTE_MS));
             }
             PUT_FORTH => self.now = self.now.saturating_add(number * 60 * MINUTE_MS),
             WOKE => self.give(Input::Woke),
