@@ -50,7 +50,7 @@ const HOUSE: &[Room] = &[
     room("tabchain-relay", 6),
     room("tabchain-tests", 6),
     room("tabchain-bench", 6),
-    room("tabchain-measure", 6),
+    room("tabchain-measure", 6).beside(&["tabchain-bench"]),
     room("tabchain-scale", 6),
     room("tabchain-ledger", 6),
     room("xtask", 6),
