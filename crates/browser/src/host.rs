@@ -28,7 +28,7 @@ use crate::proof::{AccountProof, BlockProof};
 use crate::request::{Request, random};
 use crate::view::{Peer, Words, Workload};
 
-/// How many messages between node and swarm wait in this thread, and how many solutions and outcomes of checks.
+/// How many of the swarm's events wait in this thread, and how many solutions and outcomes of checks.
 const QUEUE: usize = 256;
 
 /// What a node is opened with.
@@ -152,7 +152,7 @@ impl Host {
             Some(Join::Snapshot) | None => tabchain_node::Join::Snapshot,
         };
 
-        let (net_commands, outgoing) = async_channel::bounded(QUEUE);
+        let (net_commands, outgoing) = async_channel::bounded(tabchain_net::COMMANDS);
         let (incoming, net_events) = async_channel::bounded(QUEUE);
         let (mining_orders, orders) = async_channel::bounded(1);
         let (solutions, solved) = async_channel::bounded(QUEUE);

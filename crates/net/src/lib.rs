@@ -11,8 +11,9 @@
 //! it is the same swarm with TCP and WebSocket.
 //!
 //! Bounds: 96 connections, 4 a peer; 1 MiB waits for a slow reader and 32 requests are open a connection and direction;
-//! frames, requests and responses have the sizes that `docs/protocol.md` gives; both channels of the [`NetHandle`] hold
-//! [`CHANNEL`] items, and while nobody takes events the swarm waits.
+//! frames, requests and responses have the sizes that `docs/protocol.md` gives; of responses 32 MiB are on their way to a peer
+//! and 64 MiB in all. The channels of the [`NetHandle`] hold [`COMMANDS`] and [`EVENTS`], and while nobody takes events the
+//! swarm waits.
 
 mod address;
 mod behaviour;
@@ -38,7 +39,7 @@ pub use counts::{ConnectionCounts, Counts, DirectFailures};
 pub use libp2p_webrtc_browser::{ConnectionStats, IceServer};
 pub use message::{MAX_ADDRESSES, NetCommand, NetEvent};
 pub use path::path_stats;
-pub use swarm::{CHANNEL, Net, NetHandle};
+pub use swarm::{COMMANDS, EVENTS, Net, NetHandle};
 
 /// Why a swarm could not be started.
 #[derive(Debug, thiserror::Error)]

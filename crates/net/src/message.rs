@@ -272,3 +272,108 @@ mod tests {
         );
     }
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod properties {
+    use std::fmt::Debug;
+
+    use proptest::{collection::vec, option, prelude::*};
+    use tabchain_sync::{ConnectionKind, MAX_PEER_ID_BYTES};
+
+    use super::*;
+
+    fn a_peer() -> impl Strategy<Value = PeerId> {
+        vec(any::<u8>(), 1..=MAX_PEER_ID_BYTES).prop_map(|id| PeerId::new(&id).expect("within the bounds"))
+    }
+
+    fn an_address() -> impl Strategy<Value = PeerAddress> {
+        "[ -~é]{1,100}".prop_map(|text| PeerAddress::new(text).expect("within the bounds"))
+    }
+
+    fn addresses() -> impl Strategy<Value = Vec<PeerAddress>> {
+        vec(an_address(), 0..=MAX_ADDRESSES)
+    }
+
+    fn a_body() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![9 => vec(any::<u8>(), 0..300), 1 => Just(vec![7; MAX_RESPONSE])]
+    }
+
+    fn info() -> impl Strategy<Value = PeerInfo> {
+        let kind = prop_oneof![
+            Just(ConnectionKind::Direct),
+            Just(ConnectionKind::Relayed),
+            Just(ConnectionKind::Native)
+        ];
+        (kind, any::<bool>(), option::of(an_address()), option::of(a_peer())).prop_map(
+            |(kind, outbound, address, introducer)| PeerInfo { kind, outbound, address, introducer },
+        )
+    }
+
+    fn a_command() -> impl Strategy<Value = NetCommand> {
+        prop_oneof![
+            (a_peer(), addresses()).prop_map(|(peer, addresses)| NetCommand::Dial(peer, addresses)),
+            a_peer().prop_map(NetCommand::Disconnect),
+            (a_peer(), a_body()).prop_map(|(peer, frame)| NetCommand::Link(peer, frame)),
+            (a_peer(), any::<u64>(), a_body())
+                .prop_map(|(peer, id, body)| NetCommand::Request(peer, id, body)),
+            (a_peer(), any::<u64>(), a_body())
+                .prop_map(|(peer, id, body)| NetCommand::Respond(peer, id, body)),
+            (a_peer(), any::<u64>()).prop_map(|(peer, id)| NetCommand::Refuse(peer, id)),
+            addresses().prop_map(NetCommand::UseRelays),
+            Just(NetCommand::Wake),
+            Just(NetCommand::Shutdown),
+        ]
+    }
+
+    fn an_event() -> impl Strategy<Value = NetEvent> {
+        prop_oneof![
+            (a_peer(), info()).prop_map(|(peer, info)| NetEvent::Up(peer, info)),
+            a_peer().prop_map(NetEvent::Down),
+            a_peer().prop_map(NetEvent::DialFailed),
+            (a_peer(), a_body()).prop_map(|(peer, frame)| NetEvent::Link(peer, frame)),
+            (a_peer(), any::<u64>(), a_body()).prop_map(|(peer, id, body)| NetEvent::Request(peer, id, body)),
+            (a_peer(), any::<u64>(), a_body())
+                .prop_map(|(peer, id, body)| NetEvent::Response(peer, id, body)),
+            (a_peer(), any::<u64>()).prop_map(|(peer, id)| NetEvent::RequestFailed(peer, id)),
+            (a_peer(), addresses()).prop_map(|(peer, addresses)| NetEvent::Discovered(peer, addresses)),
+            addresses().prop_map(NetEvent::Listening),
+            (an_address(), any::<bool>())
+                .prop_map(|(address, connected)| NetEvent::Relay { address, connected }),
+            Just(NetEvent::Woke),
+        ]
+    }
+
+    /// What bytes mean, if anything, means these bytes.
+    fn look<T: Encode + Decode + PartialEq + Debug>(bytes: &[u8]) {
+        if let Ok(value) = T::from_bytes(bytes) {
+            assert_eq!(value.to_bytes(), bytes, "{value:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        /// The other end of a pipe takes for granted that it can read everything: whatever peers had put into it.
+        #[test]
+        fn whatever_keeps_the_bounds_crosses(command in a_command(), event in an_event()) {
+            prop_assert_eq!(NetCommand::from_bytes(&command.to_bytes()), Ok(command));
+            prop_assert_eq!(NetEvent::from_bytes(&event.to_bytes()), Ok(event));
+        }
+
+        #[test]
+        fn any_bytes_are_a_value_in_its_only_form_or_an_error(bytes in vec(any::<u8>(), 0..200)) {
+            look::<NetCommand>(&bytes);
+            look::<NetEvent>(&bytes);
+        }
+
+        #[test]
+        fn changed_values_are_too(event in an_event(), command in a_command(), at in any::<prop::sample::Index>(), byte: u8) {
+            for mut bytes in [event.to_bytes(), command.to_bytes()] {
+                let at = at.index(bytes.len().min(400));
+                bytes[at] = byte;
+                look::<NetCommand>(&bytes);
+                look::<NetEvent>(&bytes);
+            }
+        }
+    }
+}

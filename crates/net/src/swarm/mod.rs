@@ -31,8 +31,10 @@ use crate::relays::Relays;
 use crate::requests::Requests;
 use crate::{NetError, transport};
 
-/// How many commands and how many events may wait.
-pub const CHANNEL: usize = 256;
+/// How many commands may wait. Each may hold an answer of some MiB, so whoever drives the swarm keeps the others back.
+pub const COMMANDS: usize = 16;
+/// How many events may wait.
+pub const EVENTS: usize = 256;
 
 const TICK: Duration = Duration::from_secs(1);
 /// How often the relays are asked who else is there: often while few are known.
@@ -107,8 +109,8 @@ impl Net {
 
         let now = Instant::now();
         let seed = local.to_bytes().iter().fold(0u64, |seed, byte| seed.rotate_left(8) ^ u64::from(*byte));
-        let (command_sender, commands) = async_channel::bounded(CHANNEL);
-        let (events, event_receiver) = async_channel::bounded(CHANNEL);
+        let (command_sender, commands) = async_channel::bounded(COMMANDS);
+        let (events, event_receiver) = async_channel::bounded(EVENTS);
         let counts = Counts::default();
         let net = Self {
             swarm,
@@ -246,7 +248,9 @@ impl Net {
             }
             NetCommand::Request(peer, number, body) => return self.request(peer, number, body),
             NetCommand::Respond(peer, number, body) => {
-                let channel = to_libp2p(&peer).and_then(|peer| self.requests.take_received(peer, number));
+                // Without a channel, as with a refusal, the stream is reset.
+                let channel =
+                    to_libp2p(&peer).and_then(|peer| self.requests.answer(peer, number, body.len()));
                 if let Some(channel) = channel {
                     self.swarm.behaviour_mut().fetch.send_response(channel, body);
                 }
@@ -349,7 +353,9 @@ impl Net {
                     return Vec::new();
                 }
                 let now = Instant::now();
-                // Whoever has just come waits for the first peers, and can be found only once its new address is known.
+                // Whoever has just come waits for the first peers: asks who is there at once. It can be found itself only by
+                // the address that comes with this place, which is known at the next tick: registers then, and asks again,
+                // since others who came at this same moment had not registered either when asked first.
                 self.discover(now);
                 self.next_registration = now;
                 self.next_discovery = now;

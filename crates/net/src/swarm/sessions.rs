@@ -91,11 +91,10 @@ impl Net {
                 let number = self.requests.take_sent(request_id)?;
                 Some(NetEvent::RequestFailed(from_libp2p(&peer)?, number))
             }
-            Event::InboundFailure { request_id, .. } => {
+            Event::InboundFailure { request_id, .. } | Event::ResponseSent { request_id, .. } => {
                 self.requests.forget_received(request_id);
                 None
             }
-            Event::ResponseSent { .. } => None,
         }
     }
 }
