@@ -1,15 +1,18 @@
 // Chromium and Firefox, each dialling the other, and Firefox by itself: the exchange, a tab that is closed, a relay that is
 // killed, a tab that is killed. `npm run test:firefox`; see harness.mjs for what it needs, and FIREFOX (default
-// /usr/bin/firefox-esr).
+// /usr/bin/firefox-esr). `npm run test:firefox-endurance` sends much more; `-- 2` after either tells only the second story.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import puppeteer from "puppeteer-core";
-import { QUICK, exchange } from "./exchange.mjs";
+import { ENDURANCE, QUICK, exchange } from "./exchange.mjs";
 import { kill, killed, openTab, rustNode, serve, startRelay, step, until } from "./harness.mjs";
 
 const MIB = 1 << 20;
 const { FIREFOX = "/usr/bin/firefox-esr" } = process.env;
+const SENT = process.argv.includes("--endurance") ? ENDURANCE : QUICK;
+/** Which of the three stories are told; all when none is named. */
+const TOLD = process.argv.slice(2).filter((word) => /^[1-3]$/.test(word)).map(Number);
 const PREFERENCES = {
   "media.peerconnection.ice.loopback": true,
   "media.peerconnection.ice.obfuscate_host_addresses": false,
@@ -59,7 +62,7 @@ async function story(name, openA, openB) {
   const close = [() => relay.kill("SIGKILL"), ...[a, b].map(({ browser }) => () => browser.close())];
   close.forEach((end) => open.add(end));
   await step(name, async () => a.call("connect", await b.call("reserve", address)));
-  await exchange(a, b, QUICK);
+  await exchange(a, b, SENT);
   await step("  the browsers say so", async () => {
     for (const [own, other] of [[a, b], [b, a]]) {
       const { local, sent, received } = JSON.parse(await own.call("stats", other.peer));
@@ -92,11 +95,15 @@ async function story(name, openA, openB) {
 }
 
 try {
-  const endings = [
-    await story("chromium dials firefox", openChromium, openFirefox),
-    await story("firefox dials chromium", openFirefox, openChromium),
-    await story("firefox dials firefox", openFirefox, openFirefox),
+  const stories = [
+    ["chromium dials firefox", openChromium, openFirefox],
+    ["firefox dials chromium", openFirefox, openChromium],
+    ["firefox dials firefox", openFirefox, openFirefox],
   ];
+  const endings = [];
+  for (const [index, told] of stories.entries()) {
+    if (TOLD.length === 0 || TOLD.includes(index + 1)) endings.push(await story(...told));
+  }
   for (const ending of endings) await ending();
 } finally {
   await Promise.allSettled([...open].map((end) => end()));

@@ -25,7 +25,8 @@ pub(super) fn tabs(workspace: &Workspace, endurance: bool) -> Result<Counts> {
     if endurance {
         counts += tell(&mut script(workspace, "two_tabs", "test:endurance")?)?;
     }
-    counts += tell(script(workspace, "two_tabs", "test:firefox")?.env("FIREFOX", firefox))?;
+    let between = if endurance { "test:firefox-endurance" } else { "test:firefox" };
+    counts += tell(script(workspace, "two_tabs", between)?.env("FIREFOX", firefox))?;
     Ok(counts)
 }
 

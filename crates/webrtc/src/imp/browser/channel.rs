@@ -31,10 +31,10 @@ use crate::{
 };
 
 /// A writer waits while the browser holds more than this of one channel.
-const MAX_BUFFERED: usize = 1 << 20;
+pub(super) const MAX_BUFFERED: usize = 1 << 20;
 
 /// A waiting writer goes on when the browser holds no more than this.
-const LOW_BUFFERED: u32 = 256 << 10;
+pub(super) const LOW_BUFFERED: u32 = 256 << 10;
 
 /// A data channel and its stream.
 pub(super) struct Channel {

@@ -1,11 +1,19 @@
 //! One of our peers and a bare `RTCPeerConnection` in one page: what another implementation, or a lossy network, may do
 //! that no second peer of ours would.
 
-use std::{future::poll_fn, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
 
 use futures::{FutureExt, StreamExt, channel::mpsc};
 use js_sys::{ArrayBuffer, Uint8Array};
 use libp2p_identity::PeerId;
+use send_wrapper::SendWrapper;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -16,11 +24,15 @@ use web_sys::{
 use web_time::Instant;
 
 use super::{
-    channel::Channel,
+    channel::{Channel, LOW_BUFFERED, MAX_BUFFERED},
     js::{Listener, create_data_channel, get},
     peer::Peer,
 };
-use crate::{Config, metrics::Counters};
+use crate::{
+    Config, ConnectionError,
+    metrics::Counters,
+    wire::frame::{Frame, MAX_DATA},
+};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -147,6 +159,154 @@ async fn read(channel: &Channel) -> std::io::Result<Vec<u8>> {
     let mut buffer = [0; 100];
     let count = poll_fn(|cx| channel.poll_read(cx, &mut buffer)).await?;
     Ok(buffer[..count].to_vec())
+}
+
+async fn read_to_end(channel: &Channel) -> std::io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    loop {
+        let bytes = read(channel).await?;
+        if bytes.is_empty() {
+            return Ok(all);
+        }
+        all.extend(bytes);
+    }
+}
+
+/// Does something as soon as it is woken, in the middle of whatever wakes it.
+struct AtOnce(SendWrapper<Box<dyn Fn()>>);
+
+impl AtOnce {
+    fn waker(act: impl Fn() + 'static) -> Waker {
+        Arc::new(Self(SendWrapper::new(Box::new(act)))).into()
+    }
+}
+
+impl Wake for AtOnce {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+#[wasm_bindgen_test]
+async fn bytes_that_come_before_a_stream_is_accepted_are_all_read() {
+    let pair = Pair::connect().await;
+    let channel = pair.opens().await;
+    let sent: Vec<u8> = (0..2_000_000u32).map(|index| (index % 251).to_le_bytes()[0]).collect();
+    for data in sent.chunks(MAX_DATA) {
+        let mut frame = Vec::new();
+        Frame { flag: None, data }.encode(&mut frame);
+        channel.send(&frame);
+    }
+    channel.send(&FIN);
+    // It answers the end of the stream when all has come; nobody has taken the stream yet.
+    let mut channel = channel;
+    assert_eq!(channel.next().await, FIN_ACK);
+    let stream = pair.accepted().await;
+    assert!(read_to_end(&stream).await.expect("it ended in order") == sent);
+}
+
+#[wasm_bindgen_test]
+async fn a_writer_waits_while_the_browser_holds_a_mebibyte_and_goes_on_when_most_is_sent() {
+    let mut pair = Pair::connect().await;
+    let stream = pair.open().await;
+    write(&stream, b"hello").await;
+    let channel = pair.comes().await;
+    let held = || stream.handle().buffered_amount();
+    let data = vec![7; 8 << 20];
+    let (mut sent, mut waits) = (0, 0);
+    while sent < data.len() {
+        sent += poll_fn(|cx| {
+            let poll = stream.poll_write(cx, &data[sent..]);
+            if poll.is_pending() {
+                waits += 1;
+            } else if waits > 0 {
+                assert!(held() as usize <= MAX_BUFFERED);
+            }
+            poll
+        })
+        .await
+        .expect("open");
+        assert!(held() as usize <= MAX_BUFFERED, "{} bytes are held", held());
+    }
+    // Each wait ends when all but a little is sent, so there are no more of them than that takes.
+    let most = data.len() / (MAX_BUFFERED - LOW_BUFFERED as usize) + 1;
+    assert!((1..=most).contains(&waits), "{waits} waits");
+    drop(channel);
+}
+
+#[wasm_bindgen_test]
+async fn whoever_is_woken_may_read_write_and_let_the_stream_go_at_once() {
+    let mut pair = Pair::connect().await;
+    let stream = pair.open().await;
+    write(&stream, b"hello").await;
+    let mut channel = pair.comes().await;
+    channel.next().await;
+
+    let done = Rc::new(Cell::new(false));
+    let waker = AtOnce::waker({
+        let (stream, done) = (Rc::clone(&stream), Rc::clone(&done));
+        move || {
+            let (mut cx, mut buffer) = (Context::from_waker(Waker::noop()), [0; 10]);
+            let read = stream.poll_read(&mut cx, &mut buffer);
+            assert!(matches!(read, Poll::Ready(Ok(3))), "what woke it is there");
+            assert!(matches!(stream.poll_write(&mut cx, b"thanks"), Poll::Ready(Ok(6))));
+            stream.abandon();
+            done.set(true);
+        }
+    });
+    assert!(stream.poll_read(&mut Context::from_waker(&waker), &mut [0; 10]).is_pending());
+    channel.send(b"\x05\x12\x03you");
+    assert_eq!(channel.next().await, b"\x08\x12\x06thanks");
+    assert_eq!(channel.next().await, RESET);
+    assert!(done.get());
+
+    // The same in the middle of the end of the connection, of which everything that waits is told.
+    let stream = pair.open().await;
+    let done = Rc::new(Cell::new(false));
+    let waker = AtOnce::waker({
+        let (stream, ours, done) = (Rc::clone(&stream), Rc::clone(&pair.ours), Rc::clone(&done));
+        move || {
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(matches!(stream.poll_read(&mut cx, &mut [0; 10]), Poll::Ready(Err(_))));
+            assert!(matches!(ours.poll_outbound(&mut cx), Poll::Ready(Err(_))));
+            stream.abandon();
+            done.set(true);
+        }
+    });
+    assert!(stream.poll_read(&mut Context::from_waker(&waker), &mut [0; 10]).is_pending());
+    pair.ours.end(ConnectionError::Lost);
+    assert!(done.get());
+}
+
+#[wasm_bindgen_test]
+async fn garbage_resets_its_stream_and_no_other() {
+    let pair = Pair::connect().await;
+    let mut sound = pair.opens().await;
+    let kept = pair.accepted().await;
+    let garbage: [&[u8]; 4] = [
+        &[0xff, 0xff, 0x7f], // A frame that is too long.
+        &[2, 8, 9],          // An unknown flag.
+        &[2, 0x12, 5],       // Data that isn't there.
+        &[3, 0x0a, 1, b'x'], // Bytes where a number belongs.
+    ];
+    for bytes in garbage {
+        let mut channel = pair.opens().await;
+        let stream = pair.accepted().await;
+        channel.send(bytes);
+        assert_eq!(channel.next().await, RESET);
+        let error = read(&stream).await.expect_err("it is reset");
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    let mut channel = pair.opens().await;
+    let stream = pair.accepted().await;
+    channel.raw.send_with_str("text").expect("open");
+    assert_eq!(channel.next().await, RESET);
+    assert!(read(&stream).await.is_err());
+
+    sound.send(b"\x05\x12\x03you");
+    assert_eq!(read(&kept).await.expect("nothing happened to it"), b"you");
+    write(&kept, b"hello").await;
+    assert_eq!(sound.next().await, b"\x07\x12\x05hello");
 }
 
 #[wasm_bindgen_test]
