@@ -7,7 +7,7 @@ use tabchain_chain::testing;
 use tabchain_consensus::ChainSpec;
 use tabchain_node::{Message, Reason};
 use tabchain_primitives::{Decode, Encode};
-use tabchain_sync::{Request, Response, Rng};
+use tabchain_sync::{LinkMessage, Request, Response, Rng};
 use tabchain_tests::{address, agree, height, world};
 
 #[test]
@@ -121,6 +121,36 @@ fn a_header_without_its_work_costs_the_sender_its_place() {
     let id = sim.id(forger);
     assert!(sim.dismissed(node).contains(&(id, Reason::Misbehaviour)));
     assert_eq!(sim.status(node).height.value(), 0);
+}
+
+#[test]
+fn a_block_without_its_work_is_neither_kept_nor_passed_on() {
+    let mut sim = world(39);
+    let nodes = sim.add_nodes(3);
+    let (forger, middle, far) = (nodes[0], nodes[1], nodes[2]);
+    sim.connect(forger, middle);
+    sim.connect(middle, far);
+    sim.run_for(2_000);
+    sim.corrupt(
+        forger,
+        Box::new(|_, mut message| {
+            if let Message::Link(LinkMessage::Block(block)) = &mut message {
+                let target = block.header.target().expand().expect("the chain computed it");
+                while target.is_met_by(&block.header.hash()) {
+                    block.header = block.header.with_nonce(block.header.nonce().wrapping_add(1));
+                }
+            }
+            // And there is no other way to its blocks.
+            Some(message).filter(|message| !matches!(message, Message::Response(..)))
+        }),
+    );
+    sim.start_mining(forger, address(0));
+    assert!(sim.run_until(120_000, |sim| height(sim, forger) >= 1));
+    sim.run_for(10_000);
+    let sent_away = (sim.id(forger), Reason::Misbehaviour);
+    assert!(sim.dismissed(middle).contains(&sent_away));
+    let best = [middle, far].map(|node| sim.status(node).best_height.value());
+    assert_eq!(best, [0, 0], "not even its header is known");
 }
 
 #[test]
