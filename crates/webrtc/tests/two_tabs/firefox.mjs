@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import puppeteer from "puppeteer-core";
 import { ENDURANCE, QUICK, exchange } from "./exchange.mjs";
-import { kill, killed, openTab, rustNode, serve, startRelay, step, until } from "./harness.mjs";
+import { kill, killed, openTab, rustNode, serve, startRelay, step, tabIn, until } from "./harness.mjs";
 
 const MIB = 1 << 20;
 const { FIREFOX = "/usr/bin/firefox-esr" } = process.env;
@@ -25,12 +25,8 @@ async function openFirefox() {
   const browser = await puppeteer.launch({
     browser: "firefox", executablePath: FIREFOX, headless: true, extraPrefsFirefox: PREFERENCES,
   });
-  const page = await browser.newPage();
-  await page.goto(url);
-  await page.evaluate(`(${rustNode})()`);
-  const call = (method, ...args) => page.evaluate((name, values) => globalThis.node[name](...values), method, args);
-  const peer = await page.evaluate(() => globalThis.node.peer);
-  return { browser, page, call, peer, kill: () => killContents(browser.process().pid) };
+  const tab = await tabIn(browser, url);
+  return { ...tab, kill: () => killContents(browser.process().pid) };
 }
 
 /** Kills the processes of a Firefox that run pages, as a crash does. Another process of its makes them. */

@@ -14,6 +14,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
+import puppeteer from "puppeteer-core";
 
 const { RELAY, BINDINGS, CHROMIUM = "/usr/bin/chromium" } = process.env;
 assert(RELAY && BINDINGS, "set RELAY and BINDINGS");
@@ -65,6 +66,43 @@ export async function openTab(url, make) {
   const call = (method, ...args) =>
     page.evaluate(([name, values]) => globalThis.node[name](...values), [method, args]);
   return { browser, page, call, problems, peer: await page.evaluate(() => globalThis.node.peer) };
+}
+
+/** A tab with a node of ours, in a browser that puppeteer has launched. */
+export async function tabIn(browser, url) {
+  const page = await browser.newPage();
+  await page.goto(url);
+  await page.evaluate(`(${rustNode})()`);
+  const call = (method, ...args) => page.evaluate((name, values) => globalThis.node[name](...values), method, args);
+  return { browser, page, call, peer: await page.evaluate(() => globalThis.node.peer) };
+}
+
+/** What puppeteer adds by itself so that tabs in the background run as others do. */
+const UNTHROTTLED = [
+  "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
+];
+
+/**
+ * A tab of ours in a Chromium that treats what is in the background as people's does: timers there come once a second. `hide`
+ * puts another tab before it, and what that returns takes the other away again. Playwright shows a page at all times.
+ */
+export async function openCovered(url) {
+  const browser = await puppeteer.launch({
+    executablePath: CHROMIUM, headless: true, args: FLAGS, ignoreDefaultArgs: UNTHROTTLED,
+  });
+  const tab = await tabIn(browser, url);
+  const becomes = (state) => until(`a ${state} page`, () => tab.page.evaluate((is) => document.visibilityState === is, state), 5_000);
+  const hide = async () => {
+    const other = await browser.newPage();
+    await other.bringToFront();
+    await becomes("hidden");
+    return async () => {
+      await tab.page.bringToFront();
+      await becomes("visible");
+      await other.close();
+    };
+  };
+  return { ...tab, hide };
 }
 
 /** Makes a node of ours in the page. */

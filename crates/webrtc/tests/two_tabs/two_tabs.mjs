@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { QUICK, exchange } from "./exchange.mjs";
 import {
-  cutOff, freeze, kill, killed, openTab, rustNode, serve, startRelay, step, until,
+  cutOff, freeze, kill, killed, openCovered, openTab, rustNode, serve, startRelay, step, until,
 } from "./harness.mjs";
 import { lossyLine } from "./lossy.mjs";
 
@@ -114,6 +114,29 @@ try {
     await session.send("Page.setWebLifecycleState", { state: "active" });
     await echo;
     assert.equal(JSON.parse(await a.call("metrics")).outbound.connected, before, "the same connection");
+  });
+  await step("a tab in the background stays connected, finds others and is found", async () => {
+    const c = await openCovered(url);
+    const atC = await c.call("reserve", address);
+    await a.call("connect", atC);
+    const uncover = await c.hide();
+    // Longer than a tab that has gone would stay connected.
+    await new Promise((done) => setTimeout(done, 20_000));
+    assert.deepEqual(await a.call("paths", c.peer), ["WebRtc"]);
+    for (const [own, other] of [[a, c], [c, a]]) await own.call("echo_sum", other.peer, MIB);
+    await c.call("connect", invite);
+    await c.call("echo", b.peer, MIB);
+    await c.call("disconnect", b.peer);
+    await until("the end", async () => (await b.call("paths", c.peer)).length === 0, 5_000);
+    await b.call("connect", atC);
+    await b.call("echo", c.peer, MIB);
+    await uncover();
+    for (const tab of [a, b]) {
+      await c.call("echo", tab.peer, 1_000);
+      await tab.call("disconnect", c.peer);
+    }
+    for (const tab of [a, b]) await until("the end", async () => (await c.call("paths", tab.peer)).length === 0, 5_000);
+    await c.browser.close();
   });
   await step("a tab whose network is gone loses its connection, and is connected again when it is back", async () => {
     const lost = async (tab) => JSON.parse(await tab.call("metrics")).ended.Lost ?? 0;
