@@ -3,17 +3,24 @@
 // what harness.mjs says, with optimised bindings and the bundle of ../js_libp2p among them.
 //
 // A round is raw, ours, ours, raw, so that what drifts on the machine meets both alike, and likewise for dials. The raw channels
-// are on the connection that carries the streams, thus share its windows and its path. Single pours differ by a lot all the same,
-// since a packet lost in a full socket buffer halves the window; so there are many short rounds, and a figure is the median of
-// their ratios. Rounds before them that count for nothing warm up the compilers and the windows.
+// are on the connection that carries the streams, thus share its windows and its path: a pour begins with the window that the one
+// before has left, however short it is. Messages are as long on both, and a writer waits by the same two marks. Single pours
+// differ by a lot all the same, since a packet lost in a full socket buffer halves the window; so there are many short rounds, as
+// many bytes in all for one stream as for eight. Rounds before them that count for nothing warm up the compilers and the windows.
+// Two figures are given, neither of which leaves a round out: the median of the rounds' ratios with the quartiles, and the ratio of
+// all the time that raw pours took to all that ours took. What a stream costs both browsers in processor time, all their processes
+// taken together, depends less on luck, and is said beside it; and how much else ran on the machine, which should be nothing.
 // `npm run bench -- streams dials memory` measures what is named, and all when nothing is.
 
+import { cpus } from "node:os";
 import { openTab, rustNode, serve, startRelay } from "./harness.mjs";
 import { change } from "./memory.mjs";
 
-const { ROUNDS = "25", MIB = "8", DIALS = "10" } = process.env;
+const { ROUNDS = "120", MIB = "2", DIALS = "10" } = process.env;
+/** What is poured into one stream. */
 const SIZE = Number(MIB) << 20;
-const WARMING = 3;
+/** Rounds that count for nothing. */
+const WARMING = 4;
 /** What is measured; everything when nothing is named. */
 const NAMED = process.argv.slice(2);
 const isMeant = (what) => NAMED.length === 0 || NAMED.includes(what);
@@ -90,22 +97,50 @@ const timed = (page, object, method, ...args) =>
 const quantile = (values, part) => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * part)];
 const median = (values) => quantile(values, 0.5);
 const spread = (values) => `half of them ${quantile(values, 0.25).toFixed(2)} to ${quantile(values, 0.75).toFixed(2)}`;
-const perSecond = (ms) => SIZE / 1e6 / (ms / 1000);
+
+const sum = (values) => values.reduce((all, value) => all + value, 0);
+
+/** Processor time that these browsers have used, all their processes together, and that the machine has, in seconds. */
+async function used(sessions) {
+  const said = await Promise.all(sessions.map((session) => session.send("SystemInfo.getProcessInfo")));
+  const browsers = sum(said.flatMap(({ processInfo }) => processInfo).map(({ cpuTime }) => cpuTime));
+  const machine = sum(cpus().flatMap(({ times: { user, nice, sys, irq } }) => [user, nice, sys, irq])) / 1000;
+  return { browsers, machine };
+}
 
 async function throughput(a, b, streams) {
-  const [ratios, ours, theirs] = [[], [], []];
-  const plain = () => timed(a.page, "raw", "pour", SIZE, streams);
-  const libp2p = () => timed(a.page, "node", "pour", b.peer, SIZE, streams);
-  for (let round = -WARMING; round < Number(ROUNDS); round += 1) {
-    const times = [await plain(), await libp2p(), await libp2p(), await plain()];
+  const sessions = await Promise.all([a, b].map(({ browser }) => browser.newBrowserCDPSession()));
+  const size = SIZE * streams;
+  const rounds = Math.ceil(Number(ROUNDS) / streams);
+  const pour = async (object, ...args) => {
+    const before = await used(sessions);
+    const time = await timed(a.page, object, "pour", ...args, size, streams);
+    const after = await used(sessions);
+    const spent = after.browsers - before.browsers;
+    return { time, spent, others: after.machine - before.machine - spent };
+  };
+  const ratios = [];
+  const poured = { raw: [], ours: [] };
+  for (let round = -WARMING; round < rounds; round += 1) {
+    const first = await pour("raw");
+    const ours = [await pour("node", b.peer), await pour("node", b.peer)];
+    const raw = [first, await pour("raw")];
     if (round < 0) continue;
-    ratios.push((times[0] + times[3]) / (times[1] + times[2]));
-    theirs.push(times[0], times[3]);
-    ours.push(times[1], times[2]);
+    ratios.push(sum(raw.map(({ time }) => time)) / sum(ours.map(({ time }) => time)));
+    poured.raw.push(...raw);
+    poured.ours.push(...ours);
   }
+  const all = (whose, what) => sum(poured[whose].map((each) => each[what]));
+  const middle = (whose) => (size / 1e3 / median(poured[whose].map(({ time }) => time))).toFixed(1);
+  const cost = (whose) => ((1e9 * all(whose, "spent")) / (poured[whose].length * size)).toFixed(0);
+  const others = (all("raw", "others") + all("ours", "others")) / ((all("raw", "time") + all("ours", "time")) / 1000);
   console.log(
-    `${streams} at once: ${perSecond(median(ours)).toFixed(1)} MB/s, raw ${perSecond(median(theirs)).toFixed(1)} MB/s, ` +
-      `ratio ${median(ratios).toFixed(2)} (${spread(ratios)}, ${ratios.length} rounds)`,
+    `${streams} at once: ratio ${median(ratios).toFixed(2)} (${spread(ratios)}, ${ratios.length} rounds), ` +
+      `${(all("raw", "time") / all("ours", "time")).toFixed(2)} of all the time; ${middle("ours")} MB/s, raw ${middle("raw")} MB/s`,
+  );
+  console.log(
+    `${streams} at once: processor time ${cost("ours")} ms a megabyte, raw ${cost("raw")}, ` +
+      `ratio ${(all("raw", "spent") / all("ours", "spent")).toFixed(2)}; all else took ${others.toFixed(2)} of ${cpus().length} processors`,
   );
 }
 
