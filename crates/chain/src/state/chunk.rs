@@ -125,7 +125,8 @@ impl State {
     /// The chunk of a prefix.
     pub(crate) fn chunk(&self, prefix: Prefix) -> StateChunk {
         let mut siblings = Vec::new();
-        let (_, end) = self.descend(&prefix.first_key(), prefix.bits(), |hash| siblings.push(hash));
+        let (_, end) =
+            self.descend(&prefix.first_key(), prefix.bits(), |link| siblings.push(self.hash(link)));
         let stranger = match end.subtree() {
             Subtree::Leaf(index) => {
                 let leaf = self.leaves.get(index);

@@ -149,16 +149,16 @@ impl State {
         }
     }
 
-    /// Walks toward a key for at most so many steps; tells the hash beside each step, and returns how many there were
+    /// Walks toward a key for at most so many steps; tells what stands beside each step, and returns how many there were
     /// and where they led.
-    fn descend(&self, key: &AccountKey, steps: usize, mut beside: impl FnMut([u8; 32])) -> (usize, Link) {
+    fn descend(&self, key: &AccountKey, steps: usize, mut beside: impl FnMut(Link)) -> (usize, Link) {
         let mut link = self.root;
         for depth in 0..steps {
             let Subtree::Branch(index) = link.subtree() else { return (depth, link) };
             let branch = self.branches.get(index);
             let (toward, other) =
                 if key.bit(depth) { (branch.right, branch.left) } else { (branch.left, branch.right) };
-            beside(self.hash(other));
+            beside(other);
             link = toward;
         }
         (steps, link)

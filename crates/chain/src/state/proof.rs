@@ -71,7 +71,7 @@ impl State {
     /// The proof for one key.
     pub(crate) fn prove(&self, key: &AccountKey) -> AccountProof {
         let mut siblings = Vec::new();
-        let (_, link) = self.descend(key, KEY_BITS, |hash| siblings.push(hash));
+        let (_, link) = self.descend(key, KEY_BITS, |link| siblings.push(self.hash(link)));
         let end = match link.subtree() {
             Subtree::Empty => End::Nothing,
             Subtree::Leaf(index) => {
