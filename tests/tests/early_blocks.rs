@@ -93,8 +93,9 @@ impl Stage {
         self.give(Input::PeerUp(peer, info));
         let genesis = spec().genesis_hash();
         let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
-        let (version, keeps, time) = (PROTOCOL_VERSION, Keeps::default(), self.now);
-        self.say(peer, LinkMessage::Hello(Hello { version, genesis, tip, keeps, time, agent: name.into() }));
+        let (version, session, keeps, time) = (PROTOCOL_VERSION, 1, Keeps::default(), self.now);
+        let hello = Hello { version, genesis, session, tip, keeps, time, agent: name.into() };
+        self.say(peer, LinkMessage::Hello(hello));
         peer
     }
 

@@ -143,6 +143,7 @@ impl Room {
         let hello = Hello {
             version: PROTOCOL_VERSION,
             genesis: self.spec.genesis_hash(),
+            session: 1,
             tip,
             keeps: Keeps::default(),
             time: self.now,

@@ -34,6 +34,7 @@ impl Stage {
         stage.hear(LinkMessage::Hello(Hello {
             version: PROTOCOL_VERSION,
             genesis: spec().genesis_hash(),
+            session: 1,
             tip: TipClaim { hash: spec().genesis_hash(), height: Height::GENESIS, work: Work::ZERO },
             keeps: Keeps::default(),
             time: now(),

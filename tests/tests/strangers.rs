@@ -7,6 +7,7 @@ use tabchain_chain::testing;
 use tabchain_consensus::ChainSpec;
 use tabchain_node::{Message, Reason};
 use tabchain_primitives::{Decode, Encode};
+use tabchain_sim::{Latency, Sim, World};
 use tabchain_sync::{LinkMessage, Request, Response, Rng};
 use tabchain_tests::{address, agree, height, world};
 
@@ -153,21 +154,47 @@ fn a_block_without_its_work_is_neither_kept_nor_passed_on() {
     assert_eq!(best, [0, 0], "not even its header is known");
 }
 
+/// When a tab changes networks, two connections come and one goes, and each side sees that at another moment.
 #[test]
-fn a_session_that_begins_anew_on_one_side_goes_on_on_both() {
-    let mut sim = world(37);
-    let (one, other) = (sim.add_node(), sim.add_node());
-    sim.connect(one, other);
-    sim.start_mining(one, address(0));
-    sim.run_for(30_000);
-    sim.renew_session(one, other);
-    sim.run_for(10_000);
-    sim.renew_session(other, one);
-    sim.run_for(10_000);
-    assert!(sim.dismissed(one).is_empty() && sim.dismissed(other).is_empty());
-    assert_eq!((sim.status(one).peers, sim.status(other).peers), (1, 1));
-    sim.stop_mining(one);
-    assert!(sim.run_until(10_000, |sim| agree(sim, &[one, other])));
+fn sessions_that_begin_anew_on_either_side_however_often_go_on_on_both() {
+    for seed in 0..20 {
+        let mut sim = world(3_700 + seed);
+        let (one, other) = (sim.add_node(), sim.add_node());
+        sim.connect(one, other);
+        sim.start_mining(one, address(0));
+        sim.run_for(10_000);
+        let mut rng = Rng::new([u8::try_from(seed).expect("a small number"); 32]);
+        for _ in 0..12 {
+            // At once, while the hello is on its way, and after a while.
+            sim.run_for([0, rng.draw() % 100, rng.draw() % 6_000][rng.below(3)]);
+            let (at, with) = if rng.draw() % 2 == 0 { (one, other) } else { (other, one) };
+            sim.renew_session(at, with);
+        }
+        sim.run_for(1_000);
+        sim.stop_mining(one);
+        assert!(sim.run_until(10_000, |sim| agree(sim, &[one, other])), "seed {seed}");
+        sim.run_for(30_000);
+        assert!(sim.dismissed(one).is_empty() && sim.dismissed(other).is_empty(), "seed {seed}");
+        assert_eq!((sim.status(one).peers, sim.status(other).peers), (1, 1), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_block_that_is_found_between_two_hellos_is_told() {
+    for seed in 0..20 {
+        let mut world = World::new(testing::spec(), 3_800 + seed);
+        world.link.latency = Latency::Same(400);
+        let mut sim = Sim::new(world);
+        let (miner, other) = (sim.add_node(), sim.add_node());
+        sim.connect(miner, other);
+        sim.start_mining(miner, address(0));
+        sim.run_for(20_000);
+        // Its hello is on its way, or the answer.
+        sim.renew_session(miner, other);
+        sim.run_for(700);
+        sim.stop_mining(miner);
+        assert!(sim.run_until(10_000, |sim| agree(sim, &[miner, other])), "seed {seed}");
+    }
 }
 
 #[test]

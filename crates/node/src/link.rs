@@ -26,6 +26,8 @@ const GATHER_MS: u64 = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     tip_at: Timestamp,
+    /// The tip has moved since, and nobody was told.
+    owes_tip: bool,
     transactions_at: Timestamp,
 }
 
@@ -143,10 +145,8 @@ impl Node {
     pub(crate) fn announce(&mut self, adopted: &[BlockHash]) {
         let tip = self.own_claim();
         if self.is_catching_up() {
-            if self.now.since(self.told.tip_at) < TELL_TIP_EVERY_MS {
-                return;
-            }
-            return self.tell_tip(tip);
+            self.told.owes_tip = true;
+            return self.tell_owed_tip();
         }
         let blocks: Option<Vec<_>> = adopted.iter().map(|hash| self.blocks.block(hash)).collect();
         let nameable = |block: &&VerifiedBlock| block.ids().len() <= MAX_NAMED_TRANSACTIONS;
@@ -173,14 +173,26 @@ impl Node {
         }
     }
 
+    /// Tells where our tip is, if that was put off and is due.
+    pub(crate) fn tell_owed_tip(&mut self) {
+        if self.told.owes_tip && self.now.since(self.told.tip_at) >= TELL_TIP_EVERY_MS {
+            self.tell_tip(self.own_claim());
+        }
+    }
+
     /// Tells the peers that don't know it where our tip is.
     pub(crate) fn tell_tip(&mut self, tip: TipClaim) {
-        self.told.tip_at = self.now;
+        (self.told.tip_at, self.told.owes_tip) = (self.now, false);
         let peers: Vec<PeerId> = self.greeted().map(|(id, _)| *id).collect();
         for peer in peers {
-            if self.peers.get_mut(&peer).is_some_and(|peer| peer.knows.insert(tip.hash)) {
-                self.say(&peer, LinkMessage::Tip(tip));
-            }
+            self.tell_tip_to(&peer, tip);
+        }
+    }
+
+    /// Tells a peer where our tip is, if it does not know.
+    pub(crate) fn tell_tip_to(&mut self, peer: &PeerId, tip: TipClaim) {
+        if self.peers.get_mut(peer).is_some_and(|peer| peer.knows.insert(tip.hash)) {
+            self.say(peer, LinkMessage::Tip(tip));
         }
     }
 
@@ -217,6 +229,8 @@ impl Node {
     }
 
     pub(crate) fn next_relay_moment(&self) -> Option<Timestamp> {
-        self.relay.has_news().then(|| self.told.transactions_at.saturating_add(GATHER_MS))
+        let transactions = self.relay.has_news().then(|| self.told.transactions_at.saturating_add(GATHER_MS));
+        let tip = self.told.owes_tip.then(|| self.told.tip_at.saturating_add(TELL_TIP_EVERY_MS));
+        [transactions, tip].into_iter().flatten().min()
     }
 }

@@ -284,6 +284,7 @@ impl Node {
         self.prune();
         self.watch_peers();
         self.dial();
+        self.tell_owed_tip();
         self.tell_transactions();
         self.store_pending();
         self.refresh_mining();

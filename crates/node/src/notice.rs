@@ -44,7 +44,6 @@ pub(crate) struct Notices {
     keeps_at: Timestamp,
     stale_told: bool,
     clock_told: bool,
-    was_synced: bool,
 }
 
 impl Node {
@@ -234,10 +233,6 @@ impl Node {
             .collect();
         for peer in peers {
             self.say(&peer, LinkMessage::GetTransactions);
-        }
-        if !std::mem::replace(&mut self.notices.was_synced, true) {
-            let tip = self.own_claim();
-            self.tell_tip(tip);
         }
     }
 

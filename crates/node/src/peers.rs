@@ -12,7 +12,7 @@ use tabchain_sync::book::{Regard, Source};
 use tabchain_sync::eviction::{Candidate, whom_to_let_go};
 use tabchain_sync::message::MAX_PEERS_TOLD;
 use tabchain_sync::score::{DISCOURAGED, Fault, Score};
-use tabchain_sync::talk::Talk;
+use tabchain_sync::talk::{Hearing, Talk};
 use tabchain_sync::{
     Hello, Keeps, LinkMessage, Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerInfo, PeerRecord,
     RecentSet, TipClaim,
@@ -22,8 +22,6 @@ use crate::node::Node;
 use crate::{Event, Output, PeerChange, PeerStatus, Reason};
 
 pub(crate) const MAX_KNOWN_BLOCKS: usize = 128;
-/// A peer may say hello again, and is answered, at most so often.
-const GREET_AGAIN_MS: u64 = 5_000;
 const HELLO_PATIENCE_MS: u64 = 15_000;
 /// A peer's new height is told to our own side at most so often.
 const TELL_CHANGE_MS: u64 = 1_000;
@@ -35,6 +33,8 @@ const TELL_PEERS_EVERY_MS: u64 = 60_000;
 pub(crate) struct Peer {
     pub(crate) info: PeerInfo,
     pub(crate) since: Timestamp,
+    /// The number of our session with it.
+    session: u64,
     pub(crate) hello: Option<Hello>,
     /// How far its clock is ahead of ours, in milliseconds.
     pub(crate) ahead: i64,
@@ -83,10 +83,11 @@ pub(crate) struct Merits {
 }
 
 impl Peer {
-    fn new(info: PeerInfo, since: Timestamp) -> Self {
+    fn new(info: PeerInfo, session: u64, since: Timestamp) -> Self {
         Self {
             info,
             since,
+            session,
             hello: None,
             ahead: 0,
             score: Score::default(),
@@ -123,7 +124,8 @@ impl Node {
         if !self.make_place(info.outbound) {
             return self.emit(Output::Disconnect(id, Reason::TooManyPeers));
         }
-        self.peers.insert(id, Peer { origin, ..Peer::new(info, self.now) });
+        let session = self.rng.draw();
+        self.peers.insert(id, Peer { origin, ..Peer::new(info, session, self.now) });
         self.greet(&id);
     }
 
@@ -196,8 +198,9 @@ impl Node {
 
     pub(crate) fn hello(&mut self, id: PeerId, hello: Hello) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        if peer.hello.is_some() {
-            return self.hello_again(id, hello);
+        if let Some(said) = &peer.hello {
+            let anew = said.session != hello.session;
+            return if anew { self.hello_again(id, hello) } else { self.peer_claims(id, hello.tip) };
         }
         if hello.genesis != self.config.spec.genesis_hash() {
             self.dislike(id, Regard::Shunned);
@@ -232,13 +235,18 @@ impl Node {
             self.ask_peer_for_peers(&id);
         }
         self.tell_peer(PeerChange::Up, &id);
+        // Blocks that were found since ours was said.
+        self.tell_tip_to(&id, self.own_claim());
     }
 
-    /// The other side began its session anew, as happens when two connections are reduced to one: so do we.
+    /// The other side began its session anew, as happens when two connections are reduced to one. It has forgotten what
+    /// was said, so it is greeted again; ours goes on under its number, so that it need not greet us for that.
     fn hello_again(&mut self, id: PeerId, hello: Hello) {
-        let Some(peer) = self.peers.get(&id) else { return };
-        if self.now.since(peer.since) < GREET_AGAIN_MS {
-            return self.blame(&id, Fault::Noise);
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        match peer.talk.greeted_again(self.now) {
+            Hearing::Heard => {}
+            Hearing::Ignored => return,
+            Hearing::Noise => return self.blame(&id, Fault::Noise),
         }
         let anew = Peer {
             score: peer.score,
@@ -246,7 +254,7 @@ impl Node {
             talk: peer.talk,
             origin: peer.origin,
             merits: peer.merits,
-            ..Peer::new(peer.info.clone(), self.now)
+            ..Peer::new(peer.info.clone(), peer.session, self.now)
         };
         self.peer_gone(&id);
         self.peers.insert(id, anew);
@@ -255,10 +263,14 @@ impl Node {
     }
 
     fn greet(&mut self, id: &PeerId) {
+        let tip = self.own_claim();
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        peer.knows.insert(tip.hash);
         let hello = Hello {
             version: PROTOCOL_VERSION,
             genesis: self.config.spec.genesis_hash(),
-            tip: self.own_claim(),
+            session: peer.session,
+            tip,
             keeps: self.keeps(),
             time: self.clock.day(),
             agent: self.config.agent.clone(),

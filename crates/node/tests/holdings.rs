@@ -64,11 +64,9 @@ impl Stage {
         self.give(Input::PeerUp(peer, PeerInfo { kind, outbound, address, introducer }));
         let genesis = spec().genesis_hash();
         let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
-        let (version, time, agent) = (PROTOCOL_VERSION, self.now, String::new());
-        self.say(
-            peer,
-            LinkMessage::Hello(Hello { version, genesis, tip, keeps: Keeps::default(), time, agent }),
-        );
+        let (version, session, time, agent) = (PROTOCOL_VERSION, 1, self.now, String::new());
+        let hello = Hello { version, genesis, session, tip, keeps: Keeps::default(), time, agent };
+        self.say(peer, LinkMessage::Hello(hello));
     }
 }
 

@@ -16,6 +16,8 @@ const MOST: u64 = 64 * BLOCK;
 const PER_SECOND: u64 = 4 * BLOCK;
 /// What a block counts: it may have to be looked for in the whole pool.
 const BLOCK: u64 = 64 * 1024;
+/// What another hello counts: all that was under way between the two is begun again.
+const HELLO: u64 = 64 * 1024;
 /// What anything else counts, besides the transactions that it names.
 const BASE: u64 = 4 * 1024;
 const TRANSACTION: u64 = 32;
@@ -47,7 +49,15 @@ impl Talk {
 
     /// A peer says something.
     pub fn hear(&mut self, message: &LinkMessage, now: Timestamp) -> Hearing {
-        let cost = cost(message);
+        self.take(cost(message), now)
+    }
+
+    /// A peer has begun anew, and wants to be told everything again.
+    pub fn greeted_again(&mut self, now: Timestamp) -> Hearing {
+        self.take(HELLO, now)
+    }
+
+    fn take(&mut self, cost: u64, now: Timestamp) -> Hearing {
         if self.left.refill(now) >= cost {
             self.left.spend(cost);
             return Hearing::Heard;

@@ -53,6 +53,7 @@ impl Peer {
         let hello = Hello {
             version: PROTOCOL_VERSION,
             genesis: spec.genesis_hash(),
+            session: 1,
             tip: self.claim(shown),
             keeps: Keeps::default(),
             time: now,

@@ -152,6 +152,7 @@ pub(super) fn links() -> Vec<Vec<u8>> {
     let hello = Hello {
         version: PROTOCOL_VERSION,
         genesis: spec().genesis_hash(),
+        session: 3,
         tip,
         keeps: Keeps { until: Height::new(1), from: Height::new(300) },
         time: block.header.time(),

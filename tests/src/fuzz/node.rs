@@ -214,6 +214,7 @@ impl World {
             other => LinkMessage::Hello(Hello {
                 version: PROTOCOL_VERSION,
                 genesis: if other == 3 { BlockHash::ZERO } else { spec().genesis_hash() },
+                session: other.into(),
                 tip,
                 keeps: Keeps::default(),
                 time: self.now,

@@ -38,6 +38,8 @@ pub struct Hello {
     pub version: u32,
     /// The genesis, which names the chain and all its parameters.
     pub genesis: BlockHash,
+    /// A number that the sender drew when it began its session. Another one says that it has begun anew.
+    pub session: u64,
     /// The sender's best tip.
     pub tip: TipClaim,
     /// Which bodies the sender has.
@@ -159,6 +161,7 @@ impl Encode for Hello {
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.version.to_le_bytes());
         self.genesis.encode(out);
+        out.extend_from_slice(&self.session.to_le_bytes());
         self.tip.encode(out);
         self.keeps.encode(out);
         self.time.encode(out);
@@ -171,6 +174,7 @@ impl Decode for Hello {
         Ok(Self {
             version: r.u32()?,
             genesis: BlockHash::decode(r)?,
+            session: r.u64()?,
             tip: TipClaim::decode(r)?,
             keeps: Keeps::decode(r)?,
             time: Timestamp::decode(r)?,

@@ -19,7 +19,7 @@ pub use link::{CompactBlock, Hello, Keeps, LinkMessage, PeerRecord, Prefilled, S
 use tabchain_primitives::codec::{Decode, DecodeError, Encode, Reader};
 
 /// The version of both protocols that this build speaks.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// The largest frame on a link.
 pub const MAX_LINK_BYTES: usize = 64 * 1024;

@@ -43,6 +43,7 @@ fn messages() -> Vec<Message> {
     let hello = Hello {
         version: PROTOCOL_VERSION,
         genesis: BlockHash::from_bytes([1; 32]),
+        session: 2,
         tip: claim(),
         keeps: Keeps { until: Height::new(3), from: Height::new(5) },
         time: Timestamp::from_millis(12),
@@ -103,7 +104,7 @@ fn the_form_is_frozen() {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
     assert_eq!(
         TxId::from_bytes(digest).to_string(),
-        "47a41310732a171130cc0487ff20d2545ea9f848d7f6fa6c517d74284f7ac2a3"
+        "2a5db0bce2eab2900131fc5d25059cd36d76518599f728d17e036854c9702ab1"
     );
 }
 
