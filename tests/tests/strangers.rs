@@ -167,7 +167,7 @@ fn sessions_that_begin_anew_on_either_side_however_often_go_on_on_both() {
         for _ in 0..12 {
             // At once, while the hello is on its way, and after a while.
             sim.run_for([0, rng.draw() % 100, rng.draw() % 6_000][rng.below(3)]);
-            let (at, with) = if rng.draw() % 2 == 0 { (one, other) } else { (other, one) };
+            let (at, with) = if rng.draw().is_multiple_of(2) { (one, other) } else { (other, one) };
             sim.renew_session(at, with);
         }
         sim.run_for(1_000);
