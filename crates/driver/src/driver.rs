@@ -32,6 +32,9 @@ pub const OUTBOX: usize = 1_024;
 /// How many bytes of answers may wait with them: beyond that a question is refused, and whoever asked goes elsewhere.
 pub const OUTBOX_BYTES: usize = 16 * 1024 * 1024;
 
+/// How many inputs that are ready, verdicts mostly, the node takes at once: about as many as it takes steps of blocks then.
+const TOGETHER: usize = 64;
+
 /// The longest sleep between two ticks.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -143,10 +146,13 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
             }
             self.meter.turn_to(Occupation::Waiting);
             breath.take().await;
-            let Some(input) = self.next_input(&mut timer).await else { continue };
+            let inputs = self.next_inputs(&mut timer).await;
+            if inputs.is_empty() {
+                continue;
+            }
             let wake_before = self.wake_at;
             self.meter.turn_to(Occupation::Thinking);
-            self.node.handle(self.clock.now(), input);
+            self.node.handle_all(self.clock.now(), inputs);
             self.carry_out();
             if self.wake_at != wake_before || timer.is_terminated() {
                 timer = Delay::new(self.until_wake()).fuse();
@@ -154,18 +160,22 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
         }
     }
 
-    /// Waits for whatever comes first, people before peers. `None`: something happened that is not the node's business.
-    async fn next_input(&mut self, mut timer: &mut Fuse<Delay>) -> Option<Input> {
+    /// Waits for whatever comes first, people before peers. Nothing: something happened that is not the node's business.
+    async fn next_inputs(&mut self, timer: &mut Fuse<Delay>) -> Vec<Input> {
         self.flush_outbox();
         self.checks.send();
         if self.calls.is_empty() {
             if self.ready.is_empty() && self.checks.are_for_here() {
                 self.check_signatures();
             }
-            if let Some(input) = self.ready.pop_front() {
-                return Some(input);
+            if !self.ready.is_empty() {
+                return self.ready.drain(..self.ready.len().min(TOGETHER)).collect();
             }
         }
+        self.next_input(timer).await.into_iter().collect()
+    }
+
+    async fn next_input(&mut self, mut timer: &mut Fuse<Delay>) -> Option<Input> {
         self.meter.turn_to(if self.storage.is_busy() { Occupation::Storing } else { Occupation::Waiting });
         let happening = select_biased! {
             call = self.calls.recv().fuse() => Happening::Call(call.ok()),

@@ -199,12 +199,23 @@ impl Node {
     ///
     /// `now` is the time of day. It may be less than it was: a clock that is put back, or forth, holds nothing up.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
+        self.handle_all(now, [input]);
+    }
+
+    /// Takes things that happened one after the other, of which `now` is the last moment. What the node does about where they
+    /// lead, it does once and not after each.
+    pub fn handle_all(&mut self, now: Timestamp, inputs: impl IntoIterator<Item = Input>) {
         self.set_clock(now);
-        // A tick uses up the moment that was asked for, even if it comes before: by a clock that was put back, it may.
-        if matches!(input, Input::Tick) || self.wake.is_some_and(|at| at <= self.now) {
+        if self.wake.is_some_and(|at| at <= self.now) {
             self.wake = None;
         }
-        self.dispatch(input);
+        for input in inputs {
+            // A tick uses up the moment that was asked for, even if it comes before: by a clock that was put back, it may.
+            if matches!(input, Input::Tick) {
+                self.wake = None;
+            }
+            self.dispatch(input);
+        }
         if matches!(self.phase, Phase::Running) {
             self.settle();
         }

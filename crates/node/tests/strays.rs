@@ -87,6 +87,34 @@ fn while_running() {
 }
 
 #[test]
+fn together() {
+    let mut node = node();
+    serve(&mut node);
+    node.handle_all(NOW, strays());
+    let said = outputs(&mut node);
+    assert!(said.iter().all(|output| matches!(output, Output::WakeAt(_))), "{said:?}");
+}
+
+#[test]
+fn what_comes_together_is_worked_through_in_its_order() {
+    let mut node = node();
+    let loaded = outputs(&mut node).into_iter().filter_map(|output| match output {
+        Output::Load(id, _) => Some(Input::Loaded(id, Rows::default())),
+        _ => None,
+    });
+    let calls = [7, 3, 5].map(|id| Input::Command(CommandId(id), Command::Status));
+    node.handle_all(NOW, loaded.chain(calls));
+    let said = serve(&mut node);
+    let answered = said.iter().filter_map(|output| match output {
+        Output::Reply(CommandId(id), Ok(Reply::Status(_))) => Some(*id),
+        _ => None,
+    });
+    assert_eq!(answered.collect::<Vec<_>>(), [7, 3, 5]);
+    let ready = said.iter().filter(|output| matches!(output, Output::Event(Event::Ready)));
+    assert_eq!(ready.count(), 1, "what all of it leads to is done once");
+}
+
+#[test]
 fn after_closing() {
     let mut node = node();
     serve(&mut node);
