@@ -2,7 +2,8 @@
 //!
 //! Everything the node learns lands in one open batch. A batch is handed out when it is urgent, large, or a moment old; it then
 //! says which block is the tip, so that whatever the store holds belongs together: blocks are the write-ahead log, state chunks
-//! a checkpoint. After one failed commit nothing is written any more: what came later would rest on what is missing.
+//! a checkpoint. While there are many blocks to catch up with, batches are larger and go more seldom: what they hold could be fetched
+//! again, and rows that many blocks change are written less often. After one failed commit nothing is written any more: what came later would rest on what is missing.
 //!
 //! Bounds: two batches are under way by our own choice (a question to the store may push out one more); when more than
 //! [`CONGESTED_BYTES`] wait, no more blocks are fetched or mined.
@@ -17,9 +18,34 @@ use crate::{BatchId, CommandId, Reply};
 
 /// With so many bytes waiting, nothing more is fetched.
 const CONGESTED_BYTES: usize = 16 * 1024 * 1024;
-const LARGE_BYTES: usize = 1024 * 1024;
 const MAX_IN_FLIGHT: usize = 2;
-const DELAY_MS: u64 = 200;
+
+/// How soon what the node learns is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Little comes, and is to be written soon.
+    Prompt,
+    /// There are many blocks to catch up with.
+    Bulk,
+}
+
+impl Pace {
+    /// So large a batch goes at once.
+    const fn large_bytes(self) -> usize {
+        match self {
+            Self::Prompt => 1024 * 1024,
+            Self::Bulk => 4 * 1024 * 1024,
+        }
+    }
+
+    /// So old a batch goes whatever its size.
+    const fn delay_ms(self) -> u64 {
+        match self {
+            Self::Prompt => 200,
+            Self::Bulk => 1_000,
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
@@ -93,19 +119,20 @@ impl Disk {
     }
 
     /// Whether the open batch should go out now.
-    pub(crate) fn is_due(&mut self, now: Timestamp) -> bool {
+    pub(crate) fn is_due(&mut self, now: Timestamp, pace: Pace) -> bool {
         if !self.has_work() || self.failed.is_some() {
             return false;
         }
         let since = *self.open_since.get_or_insert(now);
-        let ripe = self.urgent || self.open_bytes() >= LARGE_BYTES || now.since(since) >= DELAY_MS;
+        let ripe =
+            self.urgent || self.open_bytes() >= pace.large_bytes() || now.since(since) >= pace.delay_ms();
         ripe && self.in_flight.len() < MAX_IN_FLIGHT
     }
 
     /// When the open batch will be ripe by age.
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+    pub(crate) fn deadline(&self, pace: Pace) -> Option<Timestamp> {
         let blocked = self.in_flight.len() >= MAX_IN_FLIGHT || self.failed.is_some();
-        self.open_since.filter(|_| !blocked).map(|since| since.saturating_add(DELAY_MS))
+        self.open_since.filter(|_| !blocked).map(|since| since.saturating_add(pace.delay_ms()))
     }
 
     /// Hands the open batch out.
@@ -168,23 +195,34 @@ mod tests {
 
     #[test]
     fn a_batch_goes_when_it_is_old_large_or_urgent() {
+        for pace in [Pace::Prompt, Pace::Bulk] {
+            let (mut disk, late) = (Disk::default(), at(pace.delay_ms()));
+            assert!(!disk.is_due(at(0), pace));
+            put(&mut disk, 1);
+            assert!(!disk.is_due(at(0), pace));
+            assert_eq!(disk.deadline(pace), Some(late));
+            assert!(disk.is_due(late, pace));
+            disk.flush();
+
+            put(&mut disk, pace.large_bytes());
+            assert!(disk.is_due(late, pace));
+            disk.flush();
+
+            put(&mut disk, 1);
+            disk.hurry();
+            assert!(!disk.is_due(late, pace), "two are under way");
+            disk.committed(BatchId(0));
+            assert!(disk.is_due(late, pace));
+        }
+    }
+
+    #[test]
+    fn what_was_gathered_in_bulk_goes_at_once_when_that_is_over() {
         let mut disk = Disk::default();
-        assert!(!disk.is_due(at(0)));
-        put(&mut disk, 1);
-        assert!(!disk.is_due(at(0)));
-        assert_eq!(disk.deadline(), Some(at(DELAY_MS)));
-        assert!(disk.is_due(at(DELAY_MS)));
-        disk.flush();
-
-        put(&mut disk, LARGE_BYTES);
-        assert!(disk.is_due(at(DELAY_MS)));
-        disk.flush();
-
-        put(&mut disk, 1);
-        disk.hurry();
-        assert!(!disk.is_due(at(DELAY_MS)), "two are under way");
-        disk.committed(BatchId(0));
-        assert!(disk.is_due(at(DELAY_MS)));
+        put(&mut disk, Pace::Prompt.large_bytes());
+        assert!(!disk.is_due(at(0), Pace::Bulk));
+        assert!(disk.is_due(at(0), Pace::Prompt));
+        assert!(!disk.is_due(at(Pace::Prompt.delay_ms()), Pace::Bulk));
     }
 
     #[test]

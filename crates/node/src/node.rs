@@ -399,7 +399,7 @@ impl Node {
     fn set_wake(&mut self) {
         let wake = match self.phase {
             Phase::Running => self.next_moment(),
-            Phase::Closing => self.disk.deadline(),
+            Phase::Closing => self.disk.deadline(self.pace()),
             Phase::Opening(_) | Phase::Closed => None,
         };
         if let Some(at) = wake
@@ -426,7 +426,7 @@ impl Node {
             self.early.next().map(|at| self.clock.own_at(at)),
             self.next_header_moment(),
             self.next_withheld_moment(),
-            self.disk.deadline(),
+            self.disk.deadline(self.pace()),
             self.next_peer_moment(),
             self.next_dial_moment(),
             self.next_relay_moment(),

@@ -26,7 +26,7 @@ const WINDOW: u32 = 512;
 /// Rows of bodies read ahead from the store.
 const READ_AHEAD: u32 = 16;
 /// Blocks after which the accounts of the past are written, so that a later run goes on from there.
-pub(crate) const CHECKPOINT_BLOCKS: u32 = 4_096;
+pub(crate) const CHECKPOINT_BLOCKS: u32 = 8_192;
 
 /// What is not checked yet.
 #[derive(Debug)]

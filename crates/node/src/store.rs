@@ -2,11 +2,12 @@
 
 use tabchain_records::{Column, StoreError};
 
+use crate::disk::Pace;
 use crate::node::{Node, Phase};
 use crate::{BatchId, CommandError, CommandId, Event, Output, Reply, Warning, rows};
 
 /// Blocks between two checkpoints while there are many blocks to catch up with.
-pub(crate) const BULK_CHECKPOINT_BLOCKS: u32 = 2_048;
+pub(crate) const BULK_CHECKPOINT_BLOCKS: u32 = 8_192;
 /// Transactions that a later run connects again at most, if there are not many blocks to catch up with: a few hundredths of a second's
 /// work, so that a node is soon at its tip.
 const CHECKPOINT_TRANSACTIONS: usize = 2_048;
@@ -40,9 +41,14 @@ impl Unwritten {
 impl Node {
     /// Hands the open batch out if it should go.
     pub(crate) fn flush_if_due(&mut self) {
-        if self.disk.is_due(self.now) {
+        if self.disk.is_due(self.now, self.pace()) {
             self.flush();
         }
+    }
+
+    /// How soon the open batch goes.
+    pub(crate) fn pace(&self) -> Pace {
+        if self.is_catching_up() { Pace::Bulk } else { Pace::Prompt }
     }
 
     /// Tells the open batch how much will be added to it when it goes.
