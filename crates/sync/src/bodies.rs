@@ -19,7 +19,7 @@ use crate::message::{MAX_BODIES, RESPONSE_BUDGET};
 use crate::{PeerId, recent::RecentSet};
 
 /// The most bodies under way at once.
-pub const MAX_WINDOW: usize = 1_024;
+pub const MAX_WINDOW: usize = 2_048;
 /// The most batches open to one peer.
 pub const MAX_BATCHES: usize = 2;
 /// The most batches open in all.
@@ -158,7 +158,8 @@ impl BodyDownload {
                 if hashes.is_empty() {
                     continue;
                 }
-                wanted.retain(|hash| !hashes.contains(hash));
+                let mut dealt = hashes.iter().peekable();
+                wanted.retain(|hash| dealt.next_if_eq(&hash).is_none());
                 plans.push(self.begin(peer, hashes, false));
             }
         }
@@ -313,8 +314,13 @@ mod tests {
         PeerId::new(&[n]).unwrap()
     }
 
-    fn hashes(count: u8) -> Vec<BlockHash> {
-        (0..count).map(|n| BlockHash::from_bytes([n; 32])).collect()
+    fn hashes(count: usize) -> Vec<BlockHash> {
+        let hash = |n: usize| {
+            let mut hash = [0; 32];
+            hash[..4].copy_from_slice(&u32::try_from(n).expect("a few").to_le_bytes());
+            BlockHash::from_bytes(hash)
+        };
+        (0..count).map(hash).collect()
     }
 
     fn everything(_: &PeerId, _: &BlockHash) -> bool {
@@ -340,7 +346,7 @@ mod tests {
         let mut download = BodyDownload::default();
         assert!(!download.may_ask());
         download.joined(peer(1));
-        let wanted = hashes(200);
+        let wanted = hashes(MAX_BATCHES * MAX_BODIES + 1);
         let mut plans = Vec::new();
         while download.may_ask() {
             plans.extend(download.plan(&wanted, everything));
@@ -354,11 +360,11 @@ mod tests {
     fn a_stalled_batch_goes_to_another_peer_and_the_slow_one_gets_less() {
         let mut download = BodyDownload::default();
         download.joined(peer(1));
-        let wanted = hashes(64);
+        let wanted = hashes(MAX_BODIES);
         let plan = download.plan(&wanted, everything).remove(0);
         download.failed(&peer(1), &plan.hashes);
         let again = download.plan(&wanted, everything).remove(0);
-        assert_eq!((again.hashes.len(), again.patience), (32, 2 * plan.patience));
+        assert_eq!((again.hashes.len(), again.patience), (MAX_BODIES / 2, 2 * plan.patience));
     }
 
     #[test]
@@ -465,14 +471,7 @@ mod tests {
         for n in 0..32 {
             download.joined(peer(n));
         }
-        let wanted: Vec<_> = (0..2_000u32)
-            .map(|n| {
-                let mut hash = [0; 32];
-                hash[..4].copy_from_slice(&n.to_le_bytes());
-                BlockHash::from_bytes(hash)
-            })
-            .collect();
-        let plans = download.plan(&wanted, everything);
+        let plans = download.plan(&hashes(2 * MAX_WINDOW), everything);
         assert_eq!(plans.len(), MAX_OPEN);
         assert!(plans.iter().map(|plan| plan.hashes.len()).sum::<usize>() <= MAX_WINDOW);
         assert!(plans.iter().all(|plan| plan.hashes.len() <= MAX_BODIES));

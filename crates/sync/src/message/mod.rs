@@ -33,7 +33,7 @@ pub const MAX_LOCATOR: usize = 64;
 /// The most headers in one response.
 pub const MAX_HEADERS: usize = 2_000;
 /// The most bodies asked for at once.
-pub const MAX_BODIES: usize = 64;
+pub const MAX_BODIES: usize = 256;
 /// The largest body, in bytes.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// The most snapshots told at once.
