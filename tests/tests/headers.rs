@@ -435,7 +435,7 @@ fn a_chain_that_its_first_teller_does_not_hand_over_comes_from_others() {
     assert_eq!(room.best_height() as usize, BEGINNING, "what it gives is not what it had shown");
     assert_eq!(room.status().sync, SyncState::Headers);
     room.greet(1, claim(&real), honest(&real));
-    room.run_for(1_000);
+    room.run_for(2_000);
     assert_eq!(room.best_height(), 44_500);
     assert_eq!(room.told(1).1, 44_500 - BEGINNING, "it did not have to be weighed again");
     assert_eq!(room.written_and_deleted(), (44_500, 0));

@@ -2,8 +2,9 @@
 //!
 //! Everything the node learns lands in one open batch. A batch is handed out when it is urgent, large, or a moment old; it then
 //! says which block is the tip, so that whatever the store holds belongs together: blocks are the write-ahead log, state chunks
-//! a checkpoint. While there are many blocks to catch up with, batches are larger and go more seldom: what they hold could be fetched
-//! again, and rows that many blocks change are written less often. After one failed commit nothing is written any more: what came later would rest on what is missing.
+//! a checkpoint. While there are many blocks to catch up with, batches are larger and go more seldom: what they hold could be
+//! fetched again, and rows that many blocks change are written less often. After one failed commit nothing is written any more:
+//! what came later would rest on what is missing.
 //!
 //! Bounds: two batches are under way by our own choice (a question to the store may push out one more); when more than
 //! [`CONGESTED_BYTES`] wait, no more blocks are fetched or mined.
