@@ -12,9 +12,9 @@
 //!                     +--------+ --wake at-------> timer
 //! ```
 //!
-//! Bounds: [`CALLS`] calls wait, [`EVENTS`] events wait for a listener (a slower one loses its oldest, transactions first), and [`OUTBOX`]
-//! network commands wait while the network is busy; beyond that requests fail at once and frames are dropped. Of answers among
-//! them [`OUTBOX_BYTES`] wait; what is asked beyond that is refused.
+//! Bounds: [`CALLS`] calls wait, [`EVENTS`] events wait for a listener (a slower one loses its oldest, transactions first), and
+//! [`OUTBOX`] network commands wait while the network is busy; beyond that requests fail at once and frames are dropped. Of answers
+//! among them [`OUTBOX_BYTES`] wait; what is asked beyond that is refused.
 
 mod breath;
 mod checks;

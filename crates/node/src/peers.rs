@@ -200,7 +200,12 @@ impl Node {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         if let Some(said) = &peer.hello {
             let anew = said.session != hello.session;
-            return if anew { self.hello_again(id, hello) } else { self.peer_claims(id, hello.tip) };
+            return match peer.talk.greeted_again(self.now) {
+                Hearing::Heard if anew => self.begin_anew(id, hello),
+                Hearing::Heard => self.peer_claims(id, hello.tip),
+                Hearing::Ignored => {}
+                Hearing::Noise => self.blame(&id, Fault::Noise),
+            };
         }
         if hello.genesis != self.config.spec.genesis_hash() {
             self.dislike(id, Regard::Shunned);
@@ -241,13 +246,8 @@ impl Node {
 
     /// The other side began its session anew, as happens when two connections are reduced to one. It has forgotten what
     /// was said, so it is greeted again; ours goes on under its number, so that it need not greet us for that.
-    fn hello_again(&mut self, id: PeerId, hello: Hello) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        match peer.talk.greeted_again(self.now) {
-            Hearing::Heard => {}
-            Hearing::Ignored => return,
-            Hearing::Noise => return self.blame(&id, Fault::Noise),
-        }
+    fn begin_anew(&mut self, id: PeerId, hello: Hello) {
+        let Some(peer) = self.peers.get(&id) else { return };
         let anew = Peer {
             score: peer.score,
             allowance: peer.allowance,

@@ -62,9 +62,14 @@ impl Stage {
     fn meet(&mut self, peer: PeerId, outbound: bool) {
         let (kind, address, introducer) = (ConnectionKind::Direct, None, None);
         self.give(Input::PeerUp(peer, PeerInfo { kind, outbound, address, introducer }));
+        self.greet(peer, 1);
+    }
+
+    /// A peer says hello, in a session with this number.
+    fn greet(&mut self, peer: PeerId, session: u64) {
         let genesis = spec().genesis_hash();
         let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
-        let (version, session, time, agent) = (PROTOCOL_VERSION, 1, self.now, String::new());
+        let (version, time, agent) = (PROTOCOL_VERSION, self.now, String::new());
         let hello = Hello { version, genesis, session, tip, keeps: Keeps::default(), time, agent };
         self.say(peer, LinkMessage::Hello(hello));
     }
@@ -119,6 +124,21 @@ fn a_flood_from_every_peer_at_once_stays_within_the_bounds() {
     assert_eq!(stage.sent_away, PEERS as usize - 8 - 23, "all who got a place are there to the end");
     let held = stage.node.holdings();
     assert!(held.notes > stage.most.notes / 3, "and have filled much: {held:?} of {:?}", stage.most);
+}
+
+#[test]
+fn who_says_hello_without_end_loses_its_place() {
+    for anew in [0, 1] {
+        let mut stage = Stage::open();
+        stage.meet(peer(0), false);
+        for second in 0..120 {
+            for number in 0..100 {
+                stage.greet(peer(0), 1 + anew * (100 * second + number));
+            }
+            stage.now = stage.now.saturating_add(1_000);
+        }
+        assert_eq!(stage.sent_away, 1, "whether it begins anew each time ({anew}) or not");
+    }
 }
 
 #[test]

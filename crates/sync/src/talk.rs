@@ -17,7 +17,7 @@ const PER_SECOND: u64 = 4 * BLOCK;
 /// What a block counts: it may have to be looked for in the whole pool.
 const BLOCK: u64 = 64 * 1024;
 /// What another hello counts: all that was under way between the two is begun again.
-const HELLO: u64 = 64 * 1024;
+const HELLO: u64 = BLOCK;
 /// What anything else counts, besides the transactions that it names.
 const BASE: u64 = 4 * 1024;
 const TRANSACTION: u64 = 32;
@@ -52,7 +52,7 @@ impl Talk {
         self.take(cost(message), now)
     }
 
-    /// A peer has begun anew, and wants to be told everything again.
+    /// A peer says hello again: it may have begun anew, and want to be told everything once more.
     pub fn greeted_again(&mut self, now: Timestamp) -> Hearing {
         self.take(HELLO, now)
     }
