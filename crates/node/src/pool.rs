@@ -103,17 +103,16 @@ impl Node {
         if self.is_catching_up() {
             return;
         }
-        let mut views = Vec::new();
+        let (mut room, mut newest_first) = (MAX_TOLD, Vec::new());
         for hash in adopted.iter().rev() {
             let Some(block) = self.blocks.block(hash) else { continue };
             let header = block.block().header;
-            let room = MAX_TOLD - views.len();
             let told = (0..).zip(&block.block().transactions).take(room);
-            let told: Vec<_> =
-                told.map(|(at, transaction)| self.confirmed_view(transaction, *hash, &header, at)).collect();
-            views.extend(told.into_iter().rev());
+            let told = told.map(|(at, transaction)| self.confirmed_view(transaction, *hash, &header, at));
+            newest_first.push(told.collect::<Vec<_>>());
+            room -= newest_first.last().map_or(0, Vec::len);
         }
-        for view in views.into_iter().rev() {
+        for view in newest_first.into_iter().rev().flatten() {
             self.event(Event::Transaction(Box::new(view)));
         }
     }
@@ -129,11 +128,16 @@ impl Node {
             self.relay.tell(id);
         }
         let blocks = reverted.iter().take(MAX_TOLD_REVERTED).filter_map(|hash| self.blocks.block(hash));
-        let waiting =
-            blocks.flat_map(VerifiedBlock::ids).filter_map(|id| self.mempool.get(id)).take(MAX_TOLD);
-        let views: Vec<_> = waiting.map(TransactionView::pending).collect();
+        let waiting = blocks.flat_map(VerifiedBlock::ids).filter_map(|id| Some((*id, self.mempool.get(id)?)));
+        let mut views = Vec::new();
+        // The wallet watches all of its own, however many are told of.
+        for (id, transaction) in waiting {
+            self.wallet.pending(id, transaction);
+            if views.len() < MAX_TOLD {
+                views.push(TransactionView::pending(transaction));
+            }
+        }
         for view in views {
-            self.wallet.pending(view.id, &view.transaction);
             self.event(Event::Transaction(Box::new(view)));
         }
     }
