@@ -1,10 +1,12 @@
 //! A payment from wallet to wallet: pending, then confirmed, on both sides.
 
+use tabchain_chain::testing;
 use tabchain_node::{
-    Command, CommandError, Event, Reply, Sealing, TransactionStatus, TransactionView, WalletState,
+    Command, CommandError, Event, Message, Reply, Sealing, TransactionStatus, TransactionView, WalletState,
 };
 use tabchain_primitives::{AccountNonce, Address, Amount, Output as Payment};
 use tabchain_sim::{Place, Sim};
+use tabchain_sync::LinkMessage;
 use tabchain_tests::{address, agree, height, payment, world};
 use zeroize::Zeroizing;
 
@@ -29,11 +31,24 @@ fn wallet(sim: &mut Sim, place: Place) -> WalletState {
     }
 }
 
-fn send(sim: &mut Sim, from: Place, to: Address, units: u64) -> Result<TransactionView, CommandError> {
+/// A payment by a wallet's first account.
+fn send(sim: &mut Sim, place: Place, to: Address, units: u64) -> Result<TransactionView, CommandError> {
+    send_from(sim, place, 0, to, units, None)
+}
+
+/// A payment by one of a wallet's accounts, valid for so many blocks.
+fn send_from(
+    sim: &mut Sim,
+    place: Place,
+    from: u32,
+    to: Address,
+    units: u64,
+    valid_for: Option<u32>,
+) -> Result<TransactionView, CommandError> {
     let amount = Amount::from_units(units).expect("a small amount");
     let outputs = vec![Payment::new(to, amount).expect("more than nothing")];
-    let command = Command::WalletSend { outputs, memo: "thanks".into(), fee: None, valid_for: None, from: 0 };
-    match sim.call(from, command)? {
+    let command = Command::WalletSend { outputs, memo: "thanks".into(), fee: None, valid_for, from };
+    match sim.call(place, command)? {
         Reply::Transaction(Some(view)) => Ok(*view),
         other => panic!("a transaction, not {other:?}"),
     }
@@ -102,8 +117,7 @@ fn what_is_still_to_come_cannot_be_spent_and_does_not_count_as_spent() {
     let node = sim.add_node();
     create_wallet(&mut sim, node, 1);
     let own = wallet(&mut sim, node).accounts[0].address;
-    let key = |number| Box::new(payment_to(number, own, 5_000_000));
-    sim.call(node, Command::SendTransaction(key(1))).expect("a good payment");
+    sim.call(node, funds(1, 0, own, 5_000_000)).expect("a good payment");
     assert_eq!(account_of(&mut sim, node, own).pending_in.units(), 5_000_000);
     assert_eq!(
         send(&mut sim, node, address(3), 1).expect_err("it is not there yet").code(),
@@ -113,7 +127,7 @@ fn what_is_still_to_come_cannot_be_spent_and_does_not_count_as_spent() {
     sim.start_mining(node, address(0));
     assert!(sim.run_until(30_000, |sim| account_of(sim, node, own).balance.units() == 5_000_000));
     sim.stop_mining(node);
-    sim.call(node, Command::SendTransaction(key(2))).expect("a good payment");
+    sim.call(node, funds(2, 0, own, 5_000_000)).expect("a good payment");
     send(&mut sim, node, address(3), 4_000_000)
         .expect("what is there can be spent, whatever is still to come");
     assert_eq!(
@@ -122,9 +136,10 @@ fn what_is_still_to_come_cannot_be_spent_and_does_not_count_as_spent() {
     );
 }
 
-fn payment_to(from: u64, to: Address, units: u64) -> tabchain_primitives::Transaction {
-    let spec = tabchain_chain::testing::spec();
-    tabchain_chain::testing::transfer(&spec, &tabchain_chain::testing::Key::new(from), 0, to, units, 10_000)
+/// A payment from a numbered key.
+fn funds(from: u64, nonce: u64, to: Address, units: u64) -> Command {
+    let (spec, key) = (testing::spec(), testing::Key::new(from));
+    Command::SendTransaction(Box::new(testing::transfer(&spec, &key, nonce, to, units, 10_000)))
 }
 
 fn account_of(sim: &mut Sim, place: Place, address: Address) -> tabchain_node::AccountView {
@@ -184,4 +199,59 @@ fn a_wallet_comes_back_after_a_crash_from_its_phrase_and_from_its_backup() {
     sim.call(node, Command::WalletRestore { phrase, passphrase: passphrase(), sealing: SEALING })
         .expect("its own phrase");
     assert_eq!(wallet(&mut sim, node).accounts[0], before.accounts[0]);
+}
+
+/// Of a block that is taken back a person is told so much and no more; what becomes of a payment later is told of each.
+#[test]
+fn all_payments_of_a_block_that_was_taken_back_are_watched_though_not_all_are_told_of() {
+    const SENDERS: u32 = 10;
+    const EACH: usize = 60;
+    let mut sim = world(25);
+    let (payer, rival) = (sim.add_node(), sim.add_node());
+    // The rival never hears of the payments, so none gets into its blocks.
+    let secretive = |_, message| match message {
+        Message::Link(LinkMessage::Transactions(_)) => None,
+        other => Some(other),
+    };
+    sim.corrupt(payer, Box::new(secretive));
+    sim.connect(payer, rival);
+    create_wallet(&mut sim, payer, 1);
+    for _ in 1..SENDERS {
+        sim.call(payer, Command::WalletAddAccount { sealing: SEALING }).expect("one more account");
+    }
+    for (number, account) in (0..).zip(wallet(&mut sim, payer).accounts) {
+        sim.call(payer, funds(number % 8, number / 8, account.address, 10_000_000)).expect("a good payment");
+    }
+    confirm(&mut sim, payer);
+    assert!(sim.run_until(30_000, |sim| agree(sim, &[payer, rival])));
+
+    sim.cut_off(&[payer]);
+    for from in 0..SENDERS {
+        for _ in 0..EACH {
+            send_from(&mut sim, payer, from, address(3), 1, Some(50)).expect("each account has enough");
+        }
+    }
+    confirm(&mut sim, payer);
+    let told = |sim: &Sim, status: TransactionStatus| {
+        let with = |event: &&Event| matches!(event, Event::Transaction(view) if view.status == status);
+        sim.events(payer).iter().filter(with).count()
+    };
+    let before = told(&sim, TransactionStatus::Pending);
+    let high = height(&mut sim, payer);
+    sim.start_mining(rival, address(0));
+    assert!(sim.run_until(60_000, |sim| height(sim, rival) > high + 1));
+    sim.heal();
+    sim.connect(payer, rival);
+    assert!(sim.run_until(10_000, |sim| sim.status(payer).mempool as usize == EACH * SENDERS as usize));
+    assert_eq!(told(&sim, TransactionStatus::Pending) - before, 512, "so many are told of");
+
+    assert!(sim.run_until(120_000, |sim| sim.status(payer).mempool == 0), "none was valid for long");
+    assert_eq!(told(&sim, TransactionStatus::Dropped), EACH * SENDERS as usize, "each had been watched");
+}
+
+/// Lets a node mine until nothing is pending.
+fn confirm(sim: &mut Sim, miner: Place) {
+    sim.start_mining(miner, address(0));
+    assert!(sim.run_until(60_000, |sim| sim.status(miner).mempool == 0));
+    sim.stop_mining(miner);
 }
