@@ -14,14 +14,11 @@ use crate::process;
 use crate::progress::step;
 use crate::workspace::Workspace;
 
-/// What `cargo xtask run` takes.
+/// What `cargo xtask run` takes: what `tabchain-relay run` takes, so that what the relay advises can be typed here as it stands.
 #[derive(Args)]
 pub(crate) struct RunArgs {
-    /// The port of the page; the relay's own choice when it is not given
-    #[arg(long)]
-    port: Option<u16>,
-    /// More options for `tabchain-relay run`
-    #[arg(last = true)]
+    /// Options of `tabchain-relay run`, such as `--http-port 0`
+    #[arg(value_name = "OPTIONS", trailing_var_arg = true, allow_hyphen_values = true)]
     relay: Vec<String>,
 }
 
@@ -30,11 +27,7 @@ pub(crate) fn run(workspace: &Workspace, args: &RunArgs) -> Result<ExitCode> {
     page::build(workspace)?;
     let relay = build(workspace)?;
     let mut command = workspace.command(&relay.to_string_lossy());
-    command.arg("run");
-    if let Some(port) = args.port {
-        command.args(["--http-port", &port.to_string()]);
-    }
-    become_it(command.args(&args.relay))
+    become_it(command.arg("run").args(&args.relay))
 }
 
 /// Builds the relay and gives back the path of its binary.

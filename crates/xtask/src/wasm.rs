@@ -67,7 +67,7 @@ fn node(workspace: &Workspace, out: &Path) -> Result<()> {
                     fs::copy(&path, out.join(name)).with_context(|| format!("copying {}", path.display()))?;
                 }
             }
-            println!("   {}: {}", size(&from)?, size(&to)?);
+            println!("   made {} of {}", size(&to)?, size(&from)?);
             Ok(())
         },
     )
