@@ -128,7 +128,7 @@ export interface PeerInfo {
   id: string;
   kind: ConnectionKind;
   outbound: boolean;
-  /** How high it says its tip is. */
+  /** The height of the newest block that it told of; what it heard from this node first, it need not tell. */
   height: number;
   /** What it calls its software. Written by a stranger. */
   agent: string;
