@@ -1,7 +1,7 @@
 import { expect } from '@playwright/test';
 
 import { test } from '../support/test.ts';
-import { agree } from '../support/tab.ts';
+import { agree, Tab } from '../support/tab.ts';
 
 test('blocks mined in one tab reach all tabs directly, and difficulty follows', async ({ joined, relay }) => {
   const [miner, ...others] = await joined(3);
@@ -33,4 +33,17 @@ test('blocks mined in one tab reach all tabs directly, and difficulty follows', 
 
   await miner.stopMining();
   expect(height).toBeGreaterThanOrEqual(30);
+});
+
+test('a miner that breaks down takes nothing along', async ({ browser, relay }) => {
+  const context = await browser.newContext();
+  const script = 'onmessage = () => { throw new Error("broken"); };';
+  await context.route('**/miner-worker-*.js', (route) => route.fulfill({ body: script, contentType: 'text/javascript' }));
+  const alice = await Tab.in(context, relay);
+  await alice.join();
+  await alice.createWallet();
+  await alice.startMining();
+  await expect.poll(async () => (await alice.status()).mining).toMatchObject({ active: true, threads: 0 });
+  await alice.stopMining();
+  await alice.close();
 });

@@ -14,12 +14,14 @@ interface NodeInPage {
     peers: number;
     peerId: string;
     supply: bigint;
+    mining: { active: boolean; threads: number };
     connections: { attempts: number; direct: number; relayed: number; failures: { noPath: number; unanswered: number } };
   }>;
   peers(): Promise<{ id: string; kind: string; height: number }[]>;
   getBlockAt(height: number): Promise<{ hash: string; transactions: number; difficulty: number } | null>;
   getAccount(address: string): Promise<{ balance: bigint; nonce: bigint }>;
   getMempool(options?: { limit?: number }): Promise<unknown[]>;
+  workload(): Promise<{ checkingElsewhere: number; signatures: number }>;
   readonly wallet: {
     addAccount(): Promise<{ accounts: { index: number; address: string }[] }>;
     sendMany(options: { outputs: { to: string; amount: bigint }[]; from?: number }): Promise<{ id: string }>;

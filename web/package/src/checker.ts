@@ -6,7 +6,7 @@ import { partsOf, type Parts } from './parts.js';
 /** Why checkers are of no more use. */
 export type Lost = 'notStarted' | 'died' | 'silent';
 
-/** How long a checker may take for an order, in milliseconds: a hundred times what it takes on a busy machine. */
+/** How long a checker may take for an order, in milliseconds, be it to start: a hundred times what it takes on a busy machine. */
 const PATIENCE = 20_000;
 
 export interface Order {
@@ -50,16 +50,18 @@ export class Checkers {
 
   /** Has an order carried out; the threads are started by the first. */
   async check({ number, order }: Order): Promise<void> {
+    const patience = setTimeout(() => this.#lose('silent'), PATIENCE);
     this.#threads ??= this.prepare().then((parts) => Array.from({ length: this.count }, () => this.#start(parts)));
     let threads: Thread[];
     try {
       threads = await this.#threads;
     } catch {
+      clearTimeout(patience);
       this.#lose('notStarted');
       return;
     }
     const thread = threads.reduce((least, thread) => (thread.orders.size < least.orders.size ? thread : least));
-    thread.orders.set(number, setTimeout(() => this.#lose('silent'), PATIENCE));
+    thread.orders.set(number, patience);
     post(thread.worker, { number, order }, [order.buffer]);
   }
 
@@ -71,7 +73,12 @@ export class Checkers {
       thread.orders.delete(data.number);
       this.#onChecked(data);
     };
-    worker.onerror = worker.onmessageerror = () => this.#lose('died');
+    const died = (event: Event) => {
+      // Left alone it would count as an error of the node's own worker too, and end the node.
+      event.preventDefault();
+      this.#lose('died');
+    };
+    worker.onerror = worker.onmessageerror = died;
     post(worker, { module });
     return thread;
   }

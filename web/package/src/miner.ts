@@ -89,6 +89,13 @@ export class Miner {
         this.#onRate();
       }
     };
+    worker.onerror = (event) => {
+      // Left alone it would count as an error of the node's own worker too, and end the node. The other threads go on.
+      event.preventDefault();
+      worker.terminate();
+      this.#threads = this.#threads.filter((other) => other !== thread);
+      this.#onRate();
+    };
     post(worker, { module, index });
     if (this.#job) post(worker, { job: this.#job });
     return thread;

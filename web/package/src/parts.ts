@@ -1,6 +1,6 @@
 // What a plain worker is made of: a small wasm, and a script beside it.
 
-import { compile } from './compile.js';
+import { compile, fetched } from './compile.js';
 import { once } from './once.js';
 
 export interface Parts {
@@ -15,7 +15,7 @@ export interface Parts {
  */
 export function partsOf(wasm: URL, script: URL): () => Promise<Parts> {
   return once(async () => {
-    const [module, text] = await Promise.all([compile(wasm), fetch(script).then((response) => response.text())]);
+    const [module, text] = await Promise.all([compile(wasm), fetched(script).then((response) => response.text())]);
     return { module, script: URL.createObjectURL(new Blob([text], { type: 'text/javascript' })) };
   });
 }

@@ -42,9 +42,11 @@ const miner = new Miner(
 );
 const checkers = new Checkers(
   checkersFor(navigator.hardwareConcurrency),
-  ({ number, verdicts, took }) => host?.checked(number, verdicts, took),
-  (why) => host?.lostCheckers(why),
+  ({ number, verdicts, took }) => tellHost((host) => host.checked(number, verdicts, took)),
+  (why) => tellHost((host) => host.lostCheckers(why)),
 );
+/** What checkers said of the first orders before the node could be told. */
+const early: ((host: Host) => void)[] = [];
 let host: Host | undefined;
 let rateDue: ReturnType<typeof setTimeout> | undefined;
 let mined: { to?: string; blocksFound: number } = { blocksFound: 0 };
@@ -76,6 +78,13 @@ async function open({ module, network, name, peerId, keeping, port, log: level }
   miner.prepare().catch(() => undefined);
   checkers.prepare().catch(() => undefined);
   host = await Host.open({ network, name, peerId, checkers: checkers.count, ...keeping }, port, onNews);
+  for (const say of early.splice(0)) say(host);
+}
+
+/** A node has work for its checkers while it opens, and waits for every answer. */
+function tellHost(say: (host: Host) => void): void {
+  if (host) say(host);
+  else early.push(say);
 }
 
 function onNews(news: News): void {

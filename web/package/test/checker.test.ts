@@ -19,7 +19,7 @@ class Thread {
   readonly posted: ToChecker[] = [];
   ended = false;
   onmessage: ((event: { data: FromChecker }) => void) | undefined;
-  onerror: (() => void) | undefined;
+  onerror: ((event: Event) => void) | undefined;
 
   constructor() {
     Thread.all.push(this);
@@ -83,12 +83,29 @@ describe('checkers', () => {
     expect(lost).toEqual(['notStarted']);
   });
 
+  it('are lost when what they are started with does not come, and nobody waits for it longer', async () => {
+    vi.stubGlobal('fetch', () => new Promise(() => undefined));
+    const { own, lost } = checkers(1);
+    void own.check({ number: 1n, order: order(true) });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(lost).toEqual(['silent']);
+  });
+
+  it('are lost when a server has something else in their place', async () => {
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response('not found', { status: 404 })));
+    const { own, lost } = checkers(1);
+    await own.check({ number: 1n, order: order(true) });
+    expect([lost, Thread.all]).toEqual([['notStarted'], []]);
+  });
+
   it('are lost all together, and once, when one breaks down', async () => {
     const { own, lost } = checkers(2);
     for (const number of [1n, 2n]) await own.check({ number, order: order(true) });
-    for (const thread of Thread.all) thread.onerror?.();
+    const errors = Thread.all.map(() => new Event('error', { cancelable: true }));
+    errors.forEach((error, index) => Thread.all[index]?.onerror?.(error));
     await vi.runAllTimersAsync();
     expect(lost).toEqual(['died']);
+    expect(errors.map((error) => error.defaultPrevented)).toEqual([true, true]);
     expect(Thread.all.map((thread) => thread.ended)).toEqual([true, true]);
   });
 
