@@ -1,9 +1,4 @@
-/** Fetches a file that has to be there. */
-export async function fetched(url: URL): Promise<Response> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  return response;
-}
+import { fetched } from './file.js';
 
 /** Fetches and compiles a wasm file. */
 export async function compile(url: URL): Promise<WebAssembly.Module> {

@@ -1,3 +1,6 @@
+// `await using` is newer than the library of types that most pages are built with.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 export { Node } from './node.js';
 export type { Wallet } from './wallet.js';
 export type { NodeEventMap } from './events.js';

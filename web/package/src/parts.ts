@@ -1,6 +1,7 @@
 // What a plain worker is made of: a small wasm, and a script beside it.
 
-import { compile, fetched } from './compile.js';
+import { compile } from './compile.js';
+import { fetched } from './file.js';
 import { once } from './once.js';
 
 export interface Parts {
