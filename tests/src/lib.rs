@@ -7,9 +7,12 @@ pub mod counting;
 pub mod door;
 pub mod fuzz;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use tabchain_chain::testing::{Key, parameters, spec, units};
 use tabchain_consensus::ChainSpec;
-use tabchain_node::{AccountView, Command, Limits, Reply, SyncState};
+use tabchain_node::{AccountView, Command, Limits, Message, Reply, SyncState};
 use tabchain_primitives::{
     AccountNonce, Action, Address, Anchor, BlockHash, Height, Transaction, UnsignedTransaction,
 };
@@ -74,6 +77,44 @@ pub fn miner(sim: &mut Sim, blocks: u32) -> Place {
     }
     assert!(sim.run_until(1_200_000, |sim| height(sim, node) >= blocks));
     node
+}
+
+/// Lets a node mine until all of these have so many blocks and stand at one tip.
+///
+/// # Panics
+/// If they don't come so far in an hour.
+pub fn grow(sim: &mut Sim, miner: Place, all: &[Place], blocks: u32) {
+    sim.start_mining(miner, address(0));
+    assert!(sim.run_until(3_600_000, |sim| all.iter().all(|&place| height(sim, place) >= blocks)));
+    sim.stop_mining(miner);
+    assert!(sim.run_until(30_000, |sim| agree(sim, all)));
+}
+
+/// Lets a node mine until nothing is pending and all of these stand at one tip.
+///
+/// # Panics
+/// If they don't come so far in a minute.
+pub fn confirm(sim: &mut Sim, miner: Place, all: &[Place]) {
+    sim.start_mining(miner, address(0));
+    assert!(sim.run_until(60_000, |sim| sim.status(miner).mempool == 0));
+    sim.stop_mining(miner);
+    assert!(sim.run_until(30_000, |sim| agree(sim, all)));
+}
+
+/// What a node says from now on, as far as it is picked.
+pub fn overhear<T: 'static>(
+    sim: &mut Sim,
+    node: Place,
+    pick: impl Fn(&Message) -> Option<T> + 'static,
+) -> Rc<RefCell<Vec<T>>> {
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let ear = Rc::clone(&heard);
+    let listen = move |_, message| {
+        ear.borrow_mut().extend(pick(&message));
+        Some(message)
+    };
+    sim.corrupt(node, Box::new(listen));
+    heard
 }
 
 /// Kills a node and opens it again.

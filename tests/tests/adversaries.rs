@@ -299,8 +299,7 @@ fn a_newcomer_among_silent_sybils_only_is_warned_that_its_tip_is_old() {
         sim.behave(sybil, Silent { genesis: spec().genesis_hash() });
         sim.behave(sybil, Sybil::new(&sybils));
     }
-    let relay = sim.open_rendezvous();
-    sim.register(relay, &sybils);
+    let relay = sim.gather(&sybils);
     sim.bribe_rendezvous(relay, &sybils);
     let victim = sim.add_node();
     sim.register(relay, &[victim]);
@@ -394,11 +393,10 @@ fn corrupt_a_third(sim: &mut Sim, nodes: &[Place]) -> Vec<Place> {
 #[test]
 fn a_third_of_the_network_lies_in_ten_ways_and_the_honest_agree() {
     let mut sim = world_of_minutes(215);
-    let relay = sim.open_rendezvous();
     let nodes = sim.add_nodes(30);
     let honest = corrupt_a_third(&mut sim, &nodes);
     assert_eq!(honest.len(), 20);
-    sim.register(relay, &nodes);
+    sim.gather(&nodes);
     sim.run_for(MINUTE);
     sim.start_mining(honest[0], address(0));
     sim.start_mining(honest[1], address(1));

@@ -4,7 +4,7 @@ use tabchain_chain::testing::spec;
 use tabchain_node::{Command, Event, Reply, TransactionStatus};
 use tabchain_primitives::Encode;
 use tabchain_sim::{Place, Recording, Sim, World};
-use tabchain_tests::{account, address, agree, hash_at, height, payment, tips, world};
+use tabchain_tests::{account, address, agree, grow, hash_at, height, payment, tips, world};
 
 #[test]
 fn eight_nodes_are_parted_and_agree_again() {
@@ -32,10 +32,7 @@ fn a_late_joiner_gets_everything_from_several_peers() {
     let mut sim = world(11);
     let veterans = sim.add_nodes(3);
     sim.introduce(&veterans);
-    sim.start_mining(veterans[0], address(0));
-    assert!(sim.run_until(900_000, |sim| height(sim, veterans[2]) >= 200));
-    sim.stop_mining(veterans[0]);
-    assert!(sim.run_until(30_000, |sim| agree(sim, &veterans)));
+    grow(&mut sim, veterans[0], &veterans, 200);
 
     let late = sim.add_node();
     for &veteran in &veterans {

@@ -4,7 +4,7 @@ use tabchain_node::{Command, Event, Join, Limits, Reply, SyncState, Warning, sto
 use tabchain_primitives::{BlockHash, HEADER_BYTES};
 use tabchain_records::{Batch, Column};
 use tabchain_sim::{Place, Sim};
-use tabchain_tests::{account, address, agree, hash_at, height, miner, reopen, world_with};
+use tabchain_tests::{account, address, agree, grow, hash_at, height, miner, reopen, world_with};
 
 /// Blocks within so many of the tip have rows of their own.
 const NEAR: usize = 128;
@@ -279,9 +279,7 @@ fn the_past_below_a_snapshot_goes_into_pages_too() {
     let limits = Limits { snapshot_blocks: 16, join: Join::Snapshot, ..limits() };
     let mut sim = world_with(607, limits);
     let archive = sim.add_node();
-    sim.start_mining(archive, address(0));
-    assert!(sim.run_until(3_600_000, |sim| height(sim, archive) >= 400));
-    sim.stop_mining(archive);
+    grow(&mut sim, archive, &[archive], 400);
     let blocks = chain(&mut sim, archive);
     let late = newcomer(&mut sim, archive, limits);
     assert!(sim.run_until(300_000, |sim| {

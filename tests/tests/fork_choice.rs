@@ -79,6 +79,7 @@ fn a_longer_chain_with_less_work_does_not_win() {
     let before = everything(&heavy.chain);
     heavy.offer_all(&blocks);
     assert_eq!(everything(&heavy.chain), before);
+    assert_eq!(heavy.chain.best_header(), heavy.chain.tip());
     long.offer_all(&heavy.blocks_by_height());
     assert_eq!(everything(&long.chain), before, "and the shorter one with more work does");
 }

@@ -14,7 +14,7 @@ use tabchain_primitives::{Amount, Block, Encode, Header, HeaderFields, Height, T
 use tabchain_records::{Batch, Column};
 use tabchain_sim::{Place, Sim};
 use tabchain_sync::{Keeps, LinkMessage, Response};
-use tabchain_tests::{account, address, agree, hash_at, height, payment, world_with};
+use tabchain_tests::{account, address, agree, grow, hash_at, height, payment, world_with};
 
 /// Blocks between two snapshots.
 const SPAN: u32 = 16;
@@ -281,9 +281,7 @@ fn a_node_that_was_away_goes_on_from_where_it_stood() {
     let before = height(&mut sim, sleeper);
     sim.call(sleeper, Command::Close).expect("everything is written");
     sim.kill(sleeper);
-    sim.start_mining(nodes[0], address(0));
-    assert!(sim.run_until(3_600_000, |sim| height(sim, nodes[0]) >= before + 4 * SPAN));
-    sim.stop_mining(nodes[0]);
+    grow(&mut sim, nodes[0], &[nodes[0]], before + 4 * SPAN);
 
     sim.open(sleeper);
     sim.connect(sleeper, nodes[0]);

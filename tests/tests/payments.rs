@@ -7,7 +7,7 @@ use tabchain_node::{
 use tabchain_primitives::{AccountNonce, Address, Amount, Output as Payment};
 use tabchain_sim::{Place, Sim};
 use tabchain_sync::LinkMessage;
-use tabchain_tests::{address, agree, height, payment, world};
+use tabchain_tests::{address, agree, confirm, height, payment, world};
 use zeroize::Zeroizing;
 
 const SEALING: Sealing = Sealing { salt: [3; 16], nonce: [4; 24] };
@@ -222,8 +222,7 @@ fn all_payments_of_a_block_that_was_taken_back_are_watched_though_not_all_are_to
     for (number, account) in (0..).zip(wallet(&mut sim, payer).accounts) {
         sim.call(payer, funds(number % 8, number / 8, account.address, 10_000_000)).expect("a good payment");
     }
-    confirm(&mut sim, payer);
-    assert!(sim.run_until(30_000, |sim| agree(sim, &[payer, rival])));
+    confirm(&mut sim, payer, &[payer, rival]);
 
     sim.cut_off(&[payer]);
     for from in 0..SENDERS {
@@ -231,7 +230,7 @@ fn all_payments_of_a_block_that_was_taken_back_are_watched_though_not_all_are_to
             send_from(&mut sim, payer, from, address(3), 1, Some(50)).expect("each account has enough");
         }
     }
-    confirm(&mut sim, payer);
+    confirm(&mut sim, payer, &[payer]);
     let told = |sim: &Sim, status: TransactionStatus| {
         let with = |event: &&Event| matches!(event, Event::Transaction(view) if view.status == status);
         sim.events(payer).iter().filter(with).count()
@@ -247,11 +246,4 @@ fn all_payments_of_a_block_that_was_taken_back_are_watched_though_not_all_are_to
 
     assert!(sim.run_until(120_000, |sim| sim.status(payer).mempool == 0), "none was valid for long");
     assert_eq!(told(&sim, TransactionStatus::Dropped), EACH * SENDERS as usize, "each had been watched");
-}
-
-/// Lets a node mine until nothing is pending.
-fn confirm(sim: &mut Sim, miner: Place) {
-    sim.start_mining(miner, address(0));
-    assert!(sim.run_until(60_000, |sim| sim.status(miner).mempool == 0));
-    sim.stop_mining(miner);
 }

@@ -1,12 +1,10 @@
 //! Who is connected to whom: what a node remembers, whom it lets go, and whom it looks for.
 
-use std::sync::{Arc, Mutex};
-
 use tabchain_node::{Message, PeerId, Reason};
 use tabchain_records::Column;
 use tabchain_sim::{Place, Sim};
 use tabchain_sync::{LinkMessage, PeerAddress, PeerRecord, Response, Rng};
-use tabchain_tests::{address, agree, height, world};
+use tabchain_tests::{address, agree, grow, height, overhear, world};
 
 /// A peer that nobody is.
 fn nobody(number: u32) -> PeerId {
@@ -96,9 +94,8 @@ fn one_peer_that_tells_of_thousands_who_are_not_there_hides_nobody() {
 #[test]
 fn a_relay_crowded_with_names_of_nobody_still_brings_tabs_together() {
     let mut sim = world(70);
-    let relay = sim.open_rendezvous();
     let nodes = sim.add_nodes(6);
-    sim.register(relay, &nodes);
+    let relay = sim.gather(&nodes);
     // As many as one answer of a relay holds, and others each time.
     sim.crowd_rendezvous(relay, 64);
     assert!(
@@ -200,20 +197,12 @@ fn a_node_that_is_kept_from_blocks_looks_for_somebody_who_has_them() {
 fn a_peer_may_be_asked_for_peers_again_without_being_a_nuisance() {
     let mut sim = world(67);
     let (one, other) = (sim.add_node(), sim.add_node());
-    let asked = Arc::new(Mutex::new(0));
-    let ear = Arc::clone(&asked);
-    sim.corrupt(
-        one,
-        Box::new(move |_, message| {
-            if matches!(message, Message::Link(LinkMessage::GetPeers)) {
-                *ear.lock().expect("one thread") += 1;
-            }
-            Some(message)
-        }),
-    );
+    let asked = overhear(&mut sim, one, |message| {
+        matches!(message, Message::Link(LinkMessage::GetPeers)).then_some(())
+    });
     sim.connect(one, other);
     sim.run_for(20 * 60_000);
-    let asked = *asked.lock().expect("one thread");
+    let asked = asked.borrow().len();
     assert!((3..=10).contains(&asked), "{asked} times in twenty minutes");
     assert!(sim.dismissed(other).is_empty() && sim.dismissed(one).is_empty());
 }
@@ -223,10 +212,7 @@ fn a_peer_that_has_headers_and_gives_no_bodies_is_replaced() {
     let mut sim = world(68);
     let (good, staller) = (sim.add_node(), sim.add_node());
     sim.connect(good, staller);
-    sim.start_mining(good, address(0));
-    assert!(sim.run_until(120_000, |sim| height(sim, staller) >= 40));
-    sim.stop_mining(good);
-    assert!(sim.run_until(30_000, |sim| agree(sim, &[good, staller])));
+    grow(&mut sim, good, &[good, staller], 40);
     sim.corrupt(
         staller,
         Box::new(|_, message| match message {
@@ -251,9 +237,7 @@ fn a_peer_that_has_headers_and_gives_no_bodies_is_replaced() {
 fn a_tab_gives_on_what_it_has_while_it_still_downloads() {
     let mut sim = world(69);
     let source = sim.add_node();
-    sim.start_mining(source, address(0));
-    assert!(sim.run_until(3_600_000, |sim| height(sim, source) >= 1_200));
-    sim.stop_mining(source);
+    grow(&mut sim, source, &[source], 1_200);
     let (first, second) = (sim.add_node(), sim.add_node());
     sim.connect(first, source);
     sim.connect(second, first);

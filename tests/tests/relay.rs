@@ -1,12 +1,13 @@
 //! How blocks and transactions travel, and what that costs.
 
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use tabchain_node::{Command, Message, Reason, Reply};
 use tabchain_primitives::Signature;
 use tabchain_sim::{Place, Sim};
 use tabchain_sync::{LinkMessage, Request, Response};
-use tabchain_tests::{address, agree, anchor, height, payment, world};
+use tabchain_tests::{anchor, confirm, overhear, payment, world};
 
 const PAYMENTS: u64 = 200;
 
@@ -21,29 +22,12 @@ fn pay(sim: &mut Sim, node: Place) -> u64 {
     bytes
 }
 
-/// Lets a node mine until nothing is pending, and the other follow.
-fn confirm(sim: &mut Sim, miner: Place, other: Place) {
-    let at = height(sim, miner);
-    sim.start_mining(miner, address(0));
-    assert!(sim.run_until(60_000, |sim| height(sim, miner) > at && sim.status(miner).mempool == 0));
-    sim.stop_mining(miner);
-    assert!(sim.run_until(30_000, |sim| agree(sim, &[miner, other])));
-}
-
 /// What a node asks of its peers from now on.
-fn listen(sim: &mut Sim, node: Place) -> Arc<Mutex<Vec<Request>>> {
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let ear = Arc::clone(&heard);
-    sim.corrupt(
-        node,
-        Box::new(move |_, message| {
-            if let Message::Request(_, request) = &message {
-                ear.lock().expect("one thread").push(request.clone());
-            }
-            Some(message)
-        }),
-    );
-    heard
+fn requests_of(sim: &mut Sim, node: Place) -> Rc<RefCell<Vec<Request>>> {
+    overhear(sim, node, |message| match message {
+        Message::Request(_, request) => Some(request.clone()),
+        _ => None,
+    })
 }
 
 #[test]
@@ -53,12 +37,12 @@ fn a_block_of_known_transactions_travels_as_short_ids() {
     sim.connect(miner, peer);
     let bytes = pay(&mut sim, miner);
     assert!(sim.run_until(30_000, |sim| u64::from(sim.status(peer).mempool) == PAYMENTS));
-    let asked = listen(&mut sim, peer);
+    let asked = requests_of(&mut sim, peer);
     let before = sim.bytes_sent(miner, peer);
-    confirm(&mut sim, miner, peer);
+    confirm(&mut sim, miner, &[miner, peer]);
     let cost = sim.bytes_sent(miner, peer) - before;
     assert!(cost < bytes / 10, "{cost} bytes for a block of {bytes}");
-    assert!(asked.lock().expect("one thread").is_empty(), "nothing was missing");
+    assert!(asked.borrow().is_empty(), "nothing was missing");
 }
 
 #[test]
@@ -73,12 +57,12 @@ fn what_is_missing_is_asked_for_in_one_round_trip() {
     sim.corrupt(miner, Box::new(secretive));
     sim.connect(miner, peer);
     let bytes = pay(&mut sim, miner);
-    let asked = listen(&mut sim, peer);
+    let asked = requests_of(&mut sim, peer);
     let before = sim.bytes_sent(miner, peer);
-    confirm(&mut sim, miner, peer);
+    confirm(&mut sim, miner, &[miner, peer]);
     let cost = sim.bytes_sent(miner, peer) - before;
     assert!(cost < bytes * 12 / 10, "{cost} bytes for a block of {bytes}");
-    let asked = asked.lock().expect("one thread");
+    let asked = asked.borrow();
     let whole = asked.iter().filter(|request| matches!(request, Request::Bodies(_))).count();
     assert_eq!(whole, 0, "no body was asked for whole: {asked:?}");
 }
@@ -104,14 +88,10 @@ fn what_came_only_with_the_block_is_sent_along_with_it() {
         sim.call(miner, Command::SendTransaction(payment)).expect("a good payment");
     }
     sim.run_for(2_000);
-    let asked = listen(&mut sim, last);
+    let asked = requests_of(&mut sim, last);
     let before = sim.bytes_sent(between, last);
-    let at = height(&mut sim, miner);
-    sim.start_mining(miner, address(0));
-    assert!(sim.run_until(60_000, |sim| height(sim, miner) > at && sim.status(miner).mempool == 0));
-    sim.stop_mining(miner);
-    assert!(sim.run_until(30_000, |sim| agree(sim, &nodes)));
-    let asked = asked.lock().expect("one thread");
+    confirm(&mut sim, miner, &nodes);
+    let asked = asked.borrow();
     assert!(asked.is_empty(), "no round trip: {asked:?}");
     let cost = sim.bytes_sent(between, last) - before;
     assert!(cost < bytes + 2_000, "{cost} bytes for a block of {bytes}");

@@ -9,7 +9,7 @@ use tabchain_node::{Message, Reason};
 use tabchain_primitives::{Decode, Encode};
 use tabchain_sim::{Latency, Sim, World};
 use tabchain_sync::{LinkMessage, Request, Response, Rng};
-use tabchain_tests::{address, agree, height, world};
+use tabchain_tests::{address, agree, grow, height, overhear, world};
 
 #[test]
 fn a_node_of_another_chain_is_sent_away_and_told_why() {
@@ -31,10 +31,7 @@ fn a_wrong_body_does_not_condemn_the_honest_header() {
     let mut sim = world(32);
     let (honest, liar) = (sim.add_node(), sim.add_node());
     sim.connect(honest, liar);
-    sim.start_mining(honest, address(0));
-    assert!(sim.run_until(120_000, |sim| height(sim, liar) >= 30));
-    sim.stop_mining(honest);
-    assert!(sim.run_until(30_000, |sim| agree(sim, &[honest, liar])));
+    grow(&mut sim, honest, &[honest, liar], 30);
 
     // The liar answers first with bodies that hold nothing of what their headers commit to.
     let lies = Arc::new(Mutex::new(0));
@@ -68,10 +65,7 @@ fn a_peer_that_never_answers_is_passed_over() {
     let nodes = sim.add_nodes(2);
     let (good, silent) = (nodes[0], nodes[1]);
     sim.connect(good, silent);
-    sim.start_mining(good, address(0));
-    assert!(sim.run_until(120_000, |sim| height(sim, silent) >= 40));
-    sim.stop_mining(good);
-    assert!(sim.run_until(30_000, |sim| agree(sim, &nodes)));
+    grow(&mut sim, good, &nodes, 40);
 
     sim.corrupt(
         silent,
@@ -203,24 +197,17 @@ fn what_is_new_is_asked_for_once() {
     let nodes = sim.add_nodes(6);
     sim.introduce(&nodes);
     sim.run_for(2_000);
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let heard = Arc::clone(&asked);
-    sim.corrupt(
-        nodes[5],
-        Box::new(move |_, message| {
-            if let Message::Request(_, Request::Transactions(ids)) = &message {
-                heard.lock().expect("one thread").extend(ids.clone());
-            }
-            Some(message)
-        }),
-    );
+    let asked = overhear(&mut sim, nodes[5], |message| match message {
+        Message::Request(_, Request::Transactions(ids)) => Some(ids.clone()),
+        _ => None,
+    });
     for nonce in 0..10 {
         let command = tabchain_node::Command::SendTransaction(tabchain_tests::payment(0, nonce, 1, 1_000));
         sim.call(nodes[0], command).expect("a good payment");
     }
     sim.run_for(5_000);
     assert_eq!(sim.status(nodes[5]).mempool, 10);
-    let asked = asked.lock().expect("one thread");
+    let asked = asked.borrow().concat();
     assert_eq!(asked.len(), 10);
     assert_eq!(asked.iter().collect::<BTreeSet<_>>().len(), 10);
 }

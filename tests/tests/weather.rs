@@ -13,9 +13,8 @@ const HOUR: u64 = 60 * MINUTE;
 #[test]
 fn half_the_tabs_leave_every_minute_and_the_rest_agree_within_three_intervals() {
     let mut sim = world_of_minutes(301);
-    let relay = sim.open_rendezvous();
     let nodes = sim.add_nodes(40);
-    sim.register(relay, &nodes);
+    sim.gather(&nodes);
     let (stay, restless) = nodes.split_at(8);
     sim.run_for(MINUTE);
     for (number, &miner) in (0..).zip(&stay[..2]) {
@@ -39,9 +38,8 @@ fn half_the_tabs_leave_every_minute_and_the_rest_agree_within_three_intervals() 
 #[test]
 fn most_tabs_stay_for_minutes_and_a_few_for_hours() {
     let mut sim = world_of_minutes(302);
-    let relay = sim.open_rendezvous();
     let nodes = sim.add_nodes(30);
-    sim.register(relay, &nodes);
+    sim.gather(&nodes);
     for (number, &miner) in (0..4).zip(&nodes) {
         sim.make_miner(miner, address(number));
     }
@@ -63,9 +61,8 @@ fn most_tabs_stay_for_minutes_and_a_few_for_hours() {
 #[test]
 fn power_fails_again_and_again_and_every_disk_is_a_shorter_history() {
     let mut sim = world(303);
-    let relay = sim.open_rendezvous();
     let nodes = sim.add_nodes(10);
-    sim.register(relay, &nodes);
+    sim.gather(&nodes);
     sim.run_for(5_000);
     sim.make_miner(nodes[0], address(0));
     sim.make_miner(nodes[1], address(1));
@@ -84,9 +81,8 @@ fn power_fails_again_and_again_and_every_disk_is_a_shorter_history() {
 #[test]
 fn two_parts_go_apart_for_hours_and_are_one_again_within_two_minutes_and_for_good() {
     let mut sim = world_of_minutes(304);
-    let relay = sim.open_rendezvous();
     let nodes = sim.add_nodes(40);
-    sim.register(relay, &nodes);
+    sim.gather(&nodes);
     sim.run_for(MINUTE);
     // Each part has more nodes than one of them wants connections: nobody has to dial across afterwards.
     let (west, east) = nodes.split_at(16);
@@ -119,9 +115,8 @@ fn wide_world(seed: u64, loss: f64) -> Sim {
 #[test]
 fn on_bad_lines_across_the_globe_nobody_is_blamed_for_them() {
     let mut sim = wide_world(305, 0.05);
-    let relay = sim.open_rendezvous();
     let nodes = sim.add_nodes(24);
-    sim.register(relay, &nodes);
+    sim.gather(&nodes);
     sim.run_for(MINUTE);
     sim.start_mining(nodes[0], address(0));
     sim.start_mining(nodes[1], address(1));
@@ -139,14 +134,13 @@ fn on_bad_lines_across_the_globe_nobody_is_blamed_for_them() {
 #[test]
 fn nats_of_all_kinds_leave_one_network() {
     let mut sim = wide_world(306, 0.0);
-    let relay = sim.open_rendezvous();
     let kinds = [Nat::Cone, Nat::PortRestricted, Nat::PortRestricted, Nat::Symmetric, Nat::Open];
     let nodes = sim.add_nodes(30);
     for (number, &node) in nodes.iter().enumerate() {
         let nat = kinds[number % kinds.len()];
         sim.set_access(node, Access { nat, ..sim.access(node) });
     }
-    sim.register(relay, &nodes);
+    sim.gather(&nodes);
     sim.run_for(5 * MINUTE);
     sim.start_mining(nodes[3], address(0));
     sim.run_for(20 * MINUTE);
@@ -162,9 +156,8 @@ fn nats_of_all_kinds_leave_one_network() {
 #[test]
 fn every_relay_is_dead_and_tabs_mine_pay_and_let_newcomers_in() {
     let mut sim = world(307);
-    let relay = sim.open_rendezvous();
     let nodes = sim.add_nodes(12);
-    sim.register(relay, &nodes);
+    let relay = sim.gather(&nodes);
     sim.run_for(MINUTE);
     sim.close_rendezvous(relay);
     sim.start_mining(nodes[0], address(0));
@@ -204,9 +197,8 @@ fn clocks_that_are_off_by_less_than_the_limit_part_nobody() {
 fn a_hundred_nodes_tell_the_same_story_for_the_same_seed() {
     let story = |seed| {
         let mut sim = wide_world(seed, 0.01);
-        let relay = sim.open_rendezvous();
         let nodes = sim.add_nodes(100);
-        sim.register(relay, &nodes);
+        sim.gather(&nodes);
         sim.make_miner(nodes[0], address(0));
         sim.churn(&nodes[50..], Churn::a_minute(0.5));
         sim.run_for(3 * MINUTE);
@@ -224,8 +216,7 @@ fn a_full_block_reaches_a_hundred_nodes_within_a_second_and_costs_little_more_th
     world.link = Link { latency: Latency::Same(100), ..Link::default() };
     let mut sim = Sim::new(world);
     let nodes = sim.add_nodes(100);
-    let relay = sim.open_rendezvous();
-    sim.register(relay, &nodes);
+    sim.gather(&nodes);
     sim.run_for(30_000);
     for number in 0..160 {
         pay(&mut sim, nodes[number % 100], number as u64 % 8, number as u64 / 8);

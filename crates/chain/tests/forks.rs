@@ -1,9 +1,6 @@
 //! Fork choice: the cases of chains that compete.
 
-use std::sync::Arc;
-
 use tabchain_chain::{Chain, InsertError, Limits, Status, Step, testing::*};
-use tabchain_consensus::{ChainSpec, Parameters};
 use tabchain_primitives::{Block, Header, HeaderFields, Height, StateRoot, Transaction};
 
 fn archive() -> Archive {
@@ -57,27 +54,6 @@ fn of_equal_work_the_first_seen_stays() {
     let more = branch(&theirs, 200, 1);
     archive.offer_all(&more);
     assert_eq!(archive.chain.tip().hash, more[0].hash(), "one more block decides");
-}
-
-#[test]
-fn a_longer_chain_with_less_work_does_not_win() {
-    // The half-life is one interval: blocks in quick succession double the difficulty each time.
-    let spec = ChainSpec::new(Parameters { half_life_ms: 1_000, ..parameters() }).expect("still a chain");
-    let spec = Arc::new(spec);
-    let mut heavy = Archive::new(Chain::new(spec.clone()));
-    for _ in 0..4 {
-        let time = heavy.chain.tip().header.time().saturating_add(1);
-        let block = mine_at(&heavy.chain, Key::new(1).address(), &[], time);
-        heavy.offer(&block).expect("the header is good");
-    }
-    let mut long = Archive::new(Chain::new(spec));
-    let blocks: Vec<_> = (0..6).map(|_| long.extend(Key::new(2).address(), &[])).collect();
-    assert!(long.chain.tip().height > heavy.chain.tip().height);
-    assert!(long.chain.tip().work < heavy.chain.tip().work);
-    let tip = heavy.chain.tip();
-    heavy.offer_all(&blocks);
-    assert_eq!(heavy.chain.tip(), tip);
-    assert_eq!(heavy.chain.best_header(), tip);
 }
 
 #[test]

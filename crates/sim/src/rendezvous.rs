@@ -28,13 +28,15 @@ pub(crate) struct List {
 }
 
 impl Sim {
-    /// Opens a list.
-    pub fn open_rendezvous(&mut self) -> Rendezvous {
+    /// Opens a list with places on it.
+    pub fn gather(&mut self, places: &[Place]) -> Rendezvous {
         self.lists.push(List::default());
-        Rendezvous(self.lists.len() - 1)
+        let list = Rendezvous(self.lists.len() - 1);
+        self.register(list, places);
+        list
     }
 
-    /// Puts places on a list. Whenever they are open, they look there for others.
+    /// Puts more places on a list. Whenever they are open, they look there for others.
     pub fn register(&mut self, list: Rendezvous, places: &[Place]) {
         for &place in places {
             self.lists[list.0].members.push(place);

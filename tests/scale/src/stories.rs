@@ -174,15 +174,13 @@ fn block(run: &Run, warm: bool) -> Ending {
     Ending { sim, log, claims }
 }
 
-/// Lets places find each other through two lists.
-fn gather(sim: &mut Sim, places: &[Place]) {
+/// Lets places find each other through two lists, and a third that leads from one to the other.
+fn gather_by_halves(sim: &mut Sim, places: &[Place]) {
     for half in places.chunks(places.len().div_ceil(2)) {
-        let list = sim.open_rendezvous();
-        sim.register(list, half);
+        sim.gather(half);
     }
-    let all = sim.open_rendezvous();
     let between: Vec<Place> = places.iter().step_by(3).copied().collect();
-    sim.register(all, &between);
+    sim.gather(&between);
 }
 
 fn hour(run: &Run) -> Ending {
@@ -190,7 +188,7 @@ fn hour(run: &Run) -> Ending {
     let mut log = Log::default();
     let places = sim.add_nodes(run.nodes);
     give_nats(&mut sim, &places);
-    gather(&mut sim, &places);
+    gather_by_halves(&mut sim, &places);
     let miners = &places[..20.min(places.len())];
     for (number, &miner) in (0..).zip(miners) {
         sim.set_hash_rate(miner, 1.0 / 20.0 * mean_rate(&sim));
@@ -220,7 +218,7 @@ fn churn(run: &Run) -> Ending {
     let mut sim = Sim::new(wide_world(run.seed));
     let mut log = Log::default();
     let places = sim.add_nodes(run.nodes);
-    gather(&mut sim, &places);
+    gather_by_halves(&mut sim, &places);
     let (stay, restless) = places.split_at((run.nodes / 10).max(5));
     for (number, &miner) in (0..5).zip(stay) {
         sim.set_hash_rate(miner, 0.2 * mean_rate(&sim));
@@ -259,7 +257,7 @@ fn liars(run: &Run) -> Ending {
             _ => {}
         }
     }
-    gather(&mut sim, &places);
+    gather_by_halves(&mut sim, &places);
     let honest: Vec<Place> = places.iter().copied().filter(|&place| sim.is_honest(place)).collect();
     let miners: Vec<Place> = honest[..7].iter().chain(&accomplices[..3]).copied().collect();
     for (number, &miner) in (0..).zip(&miners) {
@@ -283,7 +281,7 @@ fn partition(run: &Run) -> Ending {
     let mut sim = Sim::new(wide_world(run.seed));
     let mut log = Log::default();
     let places = sim.add_nodes(run.nodes);
-    gather(&mut sim, &places);
+    gather_by_halves(&mut sim, &places);
     let (west, east) = places.split_at(run.nodes * 2 / 5);
     for (number, &miner) in (0..).zip(west[..4].iter().chain(&east[..6])) {
         sim.set_hash_rate(miner, 0.1 * mean_rate(&sim));
