@@ -31,6 +31,8 @@ export interface Listener {
 
 /** Between two `status` events, in milliseconds. */
 const STATUS_PAUSE = 300;
+/** A `status` event comes as often at least: how much room the browser leaves may change while nothing happens to the node. */
+const STATUS_AT_LEAST = 60_000;
 /** How long the browser's word on the storage that is used holds, in milliseconds: finding it out takes the browser a while. */
 const USAGE_HOLDS = 3_000;
 /** How long a node may take to write everything down before its worker is ended. */
@@ -77,6 +79,8 @@ export class Runner implements Service {
     const died = (event: ErrorEvent) => this.#crash(event.message || 'the worker could not run');
     this.#worker.addEventListener('error', died, { signal });
     signal.addEventListener('abort', onCorePanic((message) => this.#crash(message)));
+    const quiet = setInterval(() => this.#statusSoon(), STATUS_AT_LEAST);
+    signal.addEventListener('abort', () => clearInterval(quiet));
     // After sleep, timers are late: a question makes the node look at the clock, and who was out of reach is tried at once.
     const rouse = () => {
       if (document.visibilityState === 'visible') this.#swarm.wake();
