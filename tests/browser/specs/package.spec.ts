@@ -17,9 +17,9 @@ let project: string;
 
 test.beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'tabchain-project-'));
-  await run('npm', ['pack', '--pack-destination', project], { cwd: join(root, 'web/package') });
+  const packed = await run('npm', ['pack', '--pack-destination', project], { cwd: join(root, 'web/package') });
   await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
-  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', 'tabchain-0.1.0.tgz'], { cwd: project });
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', packed.stdout.trim()], { cwd: project });
 });
 
 test.afterAll(() => rm(project, { recursive: true }));
