@@ -17,6 +17,7 @@ use tabchain_primitives::{
     AccountNonce, Action, Address, Anchor, BlockHash, Height, Transaction, UnsignedTransaction,
 };
 use tabchain_sim::{Place, Sim, World};
+use tabchain_sync::LinkMessage;
 
 /// A world on the chain for tests.
 pub fn world(seed: u64) -> Sim {
@@ -115,6 +116,15 @@ pub fn overhear<T: 'static>(
     };
     sim.corrupt(node, Box::new(listen));
     heard
+}
+
+/// Lets a node tell nobody of transactions from now on.
+pub fn keep_transactions_secret(sim: &mut Sim, node: Place) {
+    let secretive = |_, message| match message {
+        Message::Link(LinkMessage::Transactions(_)) => None,
+        other => Some(other),
+    };
+    sim.corrupt(node, Box::new(secretive));
 }
 
 /// Kills a node and opens it again.

@@ -2,12 +2,11 @@
 
 use tabchain_chain::testing;
 use tabchain_node::{
-    Command, CommandError, Event, Message, Reply, Sealing, TransactionStatus, TransactionView, WalletState,
+    Command, CommandError, Event, Reply, Sealing, TransactionStatus, TransactionView, WalletState,
 };
 use tabchain_primitives::{AccountNonce, Address, Amount, Output as Payment};
 use tabchain_sim::{Place, Sim};
-use tabchain_sync::LinkMessage;
-use tabchain_tests::{address, agree, confirm, height, payment, world};
+use tabchain_tests::{address, agree, confirm, height, keep_transactions_secret, payment, world};
 use zeroize::Zeroizing;
 
 const SEALING: Sealing = Sealing { salt: [3; 16], nonce: [4; 24] };
@@ -209,11 +208,7 @@ fn all_payments_of_a_block_that_was_taken_back_are_watched_though_not_all_are_to
     let mut sim = world(25);
     let (payer, rival) = (sim.add_node(), sim.add_node());
     // The rival never hears of the payments, so none gets into its blocks.
-    let secretive = |_, message| match message {
-        Message::Link(LinkMessage::Transactions(_)) => None,
-        other => Some(other),
-    };
-    sim.corrupt(payer, Box::new(secretive));
+    keep_transactions_secret(&mut sim, payer);
     sim.connect(payer, rival);
     create_wallet(&mut sim, payer, 1);
     for _ in 1..SENDERS {

@@ -7,7 +7,7 @@ use tabchain_node::{Command, Message, Reason, Reply};
 use tabchain_primitives::Signature;
 use tabchain_sim::{Place, Sim};
 use tabchain_sync::{LinkMessage, Request, Response};
-use tabchain_tests::{anchor, confirm, overhear, payment, world};
+use tabchain_tests::{anchor, confirm, keep_transactions_secret, overhear, payment, world};
 
 const PAYMENTS: u64 = 200;
 
@@ -49,12 +49,7 @@ fn a_block_of_known_transactions_travels_as_short_ids() {
 fn what_is_missing_is_asked_for_in_one_round_trip() {
     let mut sim = world(52);
     let (miner, peer) = (sim.add_node(), sim.add_node());
-    // The miner keeps its transactions to itself.
-    let secretive = |_, message| match message {
-        Message::Link(LinkMessage::Transactions(_)) => None,
-        other => Some(other),
-    };
-    sim.corrupt(miner, Box::new(secretive));
+    keep_transactions_secret(&mut sim, miner);
     sim.connect(miner, peer);
     let bytes = pay(&mut sim, miner);
     let asked = requests_of(&mut sim, peer);
