@@ -100,7 +100,7 @@ impl Node {
         if std::mem::take(&mut self.pending.own_changed) {
             let mut own: Vec<&Transaction> =
                 self.pending.own.iter().filter_map(|id| self.mempool.get(id)).collect();
-            own.sort_unstable_by_key(|transaction| (*transaction.sender(), transaction.nonce()));
+            own.sort_unstable_by_key(|&transaction| (transaction.sender(), transaction.nonce()));
             let row = row(own.into_iter(), MAX_OWN_BYTES);
             self.disk.put(Column::Meta, rows::OWN_PENDING, row);
             self.disk.hurry();

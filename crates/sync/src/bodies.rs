@@ -284,9 +284,9 @@ impl BodyDownload {
     /// given the benefit of the doubt.
     fn by_merit(&self) -> Vec<PeerId> {
         let merit = |lane: &Lane| (lane.stalls, Reverse(lane.rate.unwrap_or(u64::MAX)));
-        let mut peers: Vec<_> = self.lanes.iter().map(|(peer, lane)| (merit(lane), *peer)).collect();
-        peers.sort_unstable();
-        peers.into_iter().map(|(_, peer)| peer).collect()
+        let mut lanes: Vec<_> = self.lanes.iter().collect();
+        lanes.sort_by_key(|(_, lane)| merit(lane));
+        lanes.into_iter().map(|(peer, _)| *peer).collect()
     }
 
     fn gives(&self, peer: &PeerId, hash: &BlockHash, has: &impl Fn(&PeerId, &BlockHash) -> bool) -> bool {

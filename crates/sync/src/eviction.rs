@@ -9,7 +9,7 @@
 //! Nothing is kept here.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 use tabchain_primitives::Timestamp;
@@ -74,9 +74,9 @@ fn protect<M: Ord>(candidates: &mut Vec<Candidate>, most: usize, merit: impl Fn(
 
 /// Takes out the longest connected peer of each of a few introducers, whom the salt chooses.
 fn protect_introducers(candidates: &mut Vec<Candidate>, salt: u64) {
-    let introducers: BTreeSet<PeerId> = candidates.iter().filter_map(|one| one.introducer).collect();
-    let mut introducers: Vec<PeerId> = introducers.into_iter().collect();
+    let mut introducers: Vec<PeerId> = candidates.iter().filter_map(|one| one.introducer).collect();
     introducers.sort_by_key(|introducer| salted(introducer, salt));
+    introducers.dedup();
     for introducer in introducers.into_iter().take(PROTECTED) {
         let came = (0..).zip(&*candidates).filter(|(_, one)| one.introducer == Some(introducer));
         let oldest = came.min_by_key(|(_, one)| one.since).map(|(place, _): (usize, _)| place);

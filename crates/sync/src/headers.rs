@@ -211,7 +211,9 @@ impl<W> HeaderSync<W> {
             *peer == shown_by || !lane.doubted && lane.work.is_some_and(|work| work >= chain.work)
         });
         let mut able: Vec<PeerId> = able.map(|(peer, _)| *peer).collect();
-        able.sort_by_key(|peer| peer != shown_by);
+        if let Some(place) = able.iter().position(|peer| peer == shown_by) {
+            able[..=place].rotate_right(1);
+        }
         able
     }
 

@@ -275,9 +275,9 @@ impl Target {
 
 /// The peers, those that answer before those that stall.
 fn by_reliability(lanes: &BTreeMap<PeerId, Lane>) -> Vec<PeerId> {
-    let mut peers: Vec<_> = lanes.iter().map(|(peer, lane)| (lane.stalls, *peer)).collect();
-    peers.sort_unstable();
-    peers.into_iter().map(|(_, peer)| peer).collect()
+    let mut lanes: Vec<_> = lanes.iter().collect();
+    lanes.sort_by_key(|(_, lane)| lane.stalls);
+    lanes.into_iter().map(|(peer, _)| *peer).collect()
 }
 
 #[cfg(test)]
