@@ -29,8 +29,9 @@ const FEATURES: [&str; 7] = [
     "--enable-simd",
 ];
 
-/// Size first for the node, most of which runs seldom; its hot crates were compiled for speed already.
-const NODE_LEVEL: &str = "-Os";
+/// What a server sends is what counts for the node: higher levels make a smaller file that is larger when it is packed (`-Os` 4% and 9%),
+/// and no faster, as its hot crates were compiled for speed already.
+const NODE_LEVEL: &str = "-O1";
 /// Speed only for the small ones: each is a few loops.
 const SMALL_LEVEL: &str = "-O4";
 
