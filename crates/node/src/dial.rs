@@ -65,6 +65,11 @@ impl Dialling {
         self.under_way.is_empty()
     }
 
+    /// Whether this peer is being dialled.
+    pub(crate) fn contains(&self, id: &PeerId) -> bool {
+        self.under_way.contains_key(id)
+    }
+
     /// A dial has ended, well or badly.
     pub(crate) fn end(&mut self, id: &PeerId) -> Option<Dial> {
         self.under_way.remove(id)

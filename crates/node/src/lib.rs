@@ -17,6 +17,7 @@
 //! Everything a peer can make grow is bounded in the module that holds it: connections in `peers`, questions in `fetch`,
 //! answers in `serve`, signatures in `verify`, early blocks and announcements in `tabchain_sync`, headers in
 //! `tabchain_chain`, pending transactions in `tabchain_mempool`, unwritten rows in `disk`, `body_pages` and `index`. [`Holdings`] adds them up.
+//! What comes while the node opens has its bounds in `deferred`.
 
 mod adopt;
 mod beginning;
@@ -25,6 +26,7 @@ mod body_pages;
 mod clock;
 mod command;
 mod config;
+mod deferred;
 mod dial;
 mod disk;
 mod error;

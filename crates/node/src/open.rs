@@ -5,9 +5,9 @@
 //! the store, until the tip of the last run is reached. A row that can't be read is left out: what hangs on it is fetched from
 //! peers again, and if the state is not what the checkpoint's header says, it is rebuilt from the genesis by the same steps.
 //!
-//! Bounds: while opening, at most [`MAX_DEFERRED`] inputs wait.
+//! What else happens meanwhile waits in [`deferred`](crate::deferred), which has its bounds.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tabchain_chain::{Chain, ChainBuilder, Replay, RestoreError};
@@ -18,15 +18,15 @@ use tabchain_sync::PeerId;
 use tabchain_sync::book::GoodPeer;
 
 use crate::body_pages::BodyPages;
+use crate::deferred::Deferred;
 use crate::node::{Node, Phase, Purpose};
 use crate::pages::HeaderPages;
 use crate::past::Past;
 use crate::prune::Pruning;
 use crate::rows::{self, HeaderPage, HeaderRow};
 use crate::snapshots::{KEPT, Snapshots};
-use crate::{CommandError, Config, Event, Input, LoadId, Warning};
+use crate::{Config, Event, LoadId, Warning};
 
-const MAX_DEFERRED: usize = 512;
 const HEADER_ROWS: u32 = 4_096;
 /// Pages asked for at a time: some ten megabytes.
 const PAGE_ROWS: u32 = 256;
@@ -46,7 +46,7 @@ pub(crate) struct Opening {
     meta: BTreeMap<Vec<u8>, Vec<u8>>,
     chunks: Vec<(Vec<u8>, Vec<u8>)>,
     replayed: Vec<(Vec<u8>, Vec<u8>)>,
-    deferred: VecDeque<Input>,
+    pub(crate) deferred: Deferred,
     damaged: bool,
     /// The state on disk is not to be used.
     rebuild: bool,
@@ -77,17 +77,6 @@ impl Node {
             self.opening_load(Part::Past, replayed);
             self.opening_load(Part::Wallet, Query::prefix(Column::Wallet, b"", META_ROWS));
             self.opening_load(Part::Peers, Query::prefix(Column::Peers, b"", PEER_ROWS));
-        }
-    }
-
-    /// Keeps an input for when the node is open. Of too many, commands are refused and the rest is lost, as if it had
-    /// never been said.
-    pub(crate) fn defer(&mut self, input: Input) {
-        let Phase::Opening(opening) = &mut self.phase else { return };
-        if opening.deferred.len() < MAX_DEFERRED {
-            opening.deferred.push_back(input);
-        } else if let Input::Command(id, _) = input {
-            self.reply(id, Err(CommandError::Starting));
         }
     }
 
@@ -165,7 +154,7 @@ impl Node {
         }
         self.phase = Phase::Running;
         self.tip_since = self.now;
-        for input in opening.deferred {
+        for input in opening.deferred.into_inputs() {
             self.dispatch(input);
         }
     }
