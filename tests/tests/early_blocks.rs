@@ -3,7 +3,7 @@
 
 use tabchain_chain::{
     Chain,
-    testing::{Key, mine_at, spec},
+    testing::{Key, connect, mine_at, spec},
 };
 use tabchain_consensus::verify_each;
 use tabchain_node::{
@@ -174,4 +174,52 @@ fn an_early_block_is_adopted_at_the_very_moment_its_time_comes() {
     let status = stage.status();
     assert_eq!((status.tip, status.height, status.peers), (block.hash(), Height::new(1), 1));
     assert_eq!(stage.sent_away, []);
+}
+
+/// As many early blocks as a node holds, four each from a crowd of peers.
+fn crowd_with(stage: &mut Stage, blocks: &[Block]) {
+    for (number, blocks) in blocks.chunks(4).enumerate() {
+        let peer = stage.meet(&format!("one of many {number}"));
+        blocks.iter().for_each(|block| stage.announce(peer, block, 1));
+    }
+}
+
+/// Lets the time come of a block that an honest peer announced, and sees that it is the tip then.
+fn is_adopted_in_its_time(stage: &mut Stage, block: &Block) {
+    let right = stage.meet("right");
+    stage.announce(right, block, 1);
+    assert_ne!(stage.status().tip, block.hash());
+    stage.now = stage.now.saturating_add(TOO_EARLY_BY_MS);
+    stage.give(Input::Tick);
+    assert_eq!(stage.status().tip, block.hash());
+    assert_eq!(stage.sent_away, []);
+}
+
+#[test]
+fn blocks_of_the_far_future_leave_room_for_one_whose_time_is_near() {
+    let mut stage = Stage::open();
+    let far = stage.early_blocks(32, 10 * 365 * 24 * 3_600_000);
+    crowd_with(&mut stage, &far);
+    let near = stage.early_blocks(33, TOO_EARLY_BY_MS).remove(32);
+    is_adopted_in_its_time(&mut stage, &near);
+}
+
+#[test]
+fn early_blocks_that_lead_nowhere_take_no_room() {
+    let mut stage = Stage::open();
+    // The chain goes on, and work upon its beginning is cheap by now.
+    let mut chain = Chain::new(spec());
+    let friend = stage.meet("friend");
+    for number in 0..3 {
+        let block = mine_at(&chain, Key::new(number).address(), &[], stage.now);
+        connect(&mut chain, &block);
+        stage.announce(friend, &block, 1);
+        stage.now = stage.now.saturating_add(1_000);
+    }
+    assert_eq!(stage.status().tip, chain.tip().hash);
+    let cheap = stage.early_blocks(32, TOO_EARLY_BY_MS - 1);
+    crowd_with(&mut stage, &cheap);
+    let time = stage.now.saturating_add(spec().future_limit_ms() + TOO_EARLY_BY_MS);
+    let good = mine_at(&chain, Key::new(7).address(), &[], time);
+    is_adopted_in_its_time(&mut stage, &good);
 }

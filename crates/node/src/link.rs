@@ -4,7 +4,7 @@
 
 use tabchain_chain::{InsertError, Inserted};
 use tabchain_consensus::VerifiedBlock;
-use tabchain_primitives::{BlockHash, Timestamp, TxId};
+use tabchain_primitives::{BlockHash, Header, Target, Timestamp, TxId};
 use tabchain_sync::compact::Reconstruction;
 use tabchain_sync::message::MAX_NAMED_TRANSACTIONS;
 use tabchain_sync::score::Fault;
@@ -94,11 +94,21 @@ impl Node {
                 self.headers.announced(peer, hash, block.header.height());
             }
             Err(InsertError::TooEarly { at }) => {
-                self.early.hold(at, hash, peer, block);
+                if self.would_be_better(&block.header) {
+                    self.early.hold(at, hash, peer, block);
+                }
             }
             Err(InsertError::LowWork) => {}
             Err(InsertError::KnownInvalid(_) | InsertError::Rule(_)) => self.blame(&peer, Fault::Dishonest),
         }
+    }
+
+    /// Whether a block with this header has more work below and in it than the tip. On a chain that has grown, blocks that lead
+    /// nowhere are cheap.
+    fn would_be_better(&self, header: &Header) -> bool {
+        let parent = self.chain.entry(&header.parent());
+        let own = header.target().expand().map(Target::work);
+        parent.zip(own.ok()).is_some_and(|(parent, own)| parent.work + own > self.chain.tip().work)
     }
 
     /// A peer has this block. One that was held for a while may be older than what it has told of since.

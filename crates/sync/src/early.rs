@@ -1,6 +1,7 @@
 //! Blocks from the future (rule B4): held until their time comes, because a clock that is a little off is no crime.
 //!
-//! Bounds: at most [`MAX_EARLY`] blocks, at most [`MAX_EARLY_PER_PEER`] from one peer.
+//! Bounds: at most [`MAX_EARLY`] blocks, those whose time comes first; at most [`MAX_EARLY_PER_PEER`] from one peer. So blocks of a far
+//! future, of which work has to be done only once, keep no place for good.
 
 use std::collections::BTreeMap;
 
@@ -21,17 +22,18 @@ pub struct EarlyBlocks {
 }
 
 impl EarlyBlocks {
-    /// Holds a block until `at`; false when there is no room for it or it is held already.
+    /// Holds a block until `at`, if there is room for it; of too many, the one goes whose time comes last. False when it is held
+    /// already, or not now.
     pub fn hold(&mut self, at: Timestamp, hash: BlockHash, peer: PeerId, block: CompactBlock) -> bool {
         let from_peer = self.held.values().filter(|(from, _)| *from == peer).count();
-        if self.held.len() >= MAX_EARLY
-            || from_peer >= MAX_EARLY_PER_PEER
-            || self.held.contains_key(&(at, hash))
-        {
+        if from_peer >= MAX_EARLY_PER_PEER || self.held.contains_key(&(at, hash)) {
             return false;
         }
         self.held.insert((at, hash), (peer, block));
-        true
+        if self.held.len() > MAX_EARLY {
+            self.held.pop_last();
+        }
+        self.held.contains_key(&(at, hash))
     }
 
     /// Gives out one block whose time has come.
@@ -48,5 +50,63 @@ impl EarlyBlocks {
     /// When the next block's time comes.
     pub fn next(&self) -> Option<Timestamp> {
         self.held.first_key_value().map(|((at, _), _)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tabchain_primitives::{
+        Address, Block, CompactTarget, Header, HeaderFields, Height, HistoryRoot, MerkleRoot, StateRoot,
+    };
+
+    use super::*;
+
+    fn block() -> CompactBlock {
+        let header = Header::new(HeaderFields {
+            version: 1,
+            height: Height::new(1),
+            parent: BlockHash::ZERO,
+            miner: Address::from_bytes([0; 20]),
+            tx_count: 0,
+            tx_root: MerkleRoot::ZERO,
+            state_root: StateRoot::ZERO,
+            history_root: HistoryRoot::ZERO,
+            time: Timestamp::ZERO,
+            target: CompactTarget::from_bits(0),
+            nonce: 0,
+        });
+        CompactBlock::of(&Block { header, transactions: Vec::new() }, 1)
+    }
+
+    fn hold(early: &mut EarlyBlocks, at: u64, number: u8, peer: usize) -> bool {
+        let peer = PeerId::new(&peer.to_le_bytes()).expect("a few bytes");
+        let hash = BlockHash::from_bytes([number; 32]);
+        early.hold(Timestamp::from_millis(at), hash, peer, block())
+    }
+
+    #[test]
+    fn of_too_many_the_one_goes_whose_time_comes_last() {
+        let mut early = EarlyBlocks::default();
+        for number in 0..32 {
+            assert!(hold(
+                &mut early,
+                1_000 + u64::from(number),
+                number,
+                usize::from(number) / MAX_EARLY_PER_PEER
+            ));
+        }
+        assert!(!hold(&mut early, 2_000, 100, 100), "there are as many as are held, all of them nearer");
+        assert!(hold(&mut early, 500, 101, 100));
+        assert_eq!((early.held.len(), early.next()), (MAX_EARLY, Some(Timestamp::from_millis(500))));
+        assert!(!hold(&mut early, 1_031, 102, 101), "of those that were there, the last has gone for it");
+    }
+
+    #[test]
+    fn one_peer_fills_only_its_share() {
+        let mut early = EarlyBlocks::default();
+        let held = (0..40).filter(|number| hold(&mut early, 1_000 - u64::from(*number), *number, 1)).count();
+        assert_eq!(held, MAX_EARLY_PER_PEER);
+        assert!(hold(&mut early, 2_000, 100, 2));
+        assert!(!hold(&mut early, 2_000, 100, 3), "it is held already");
     }
 }
