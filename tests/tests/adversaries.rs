@@ -2,7 +2,7 @@
 //! are as the rules say, the world itself insists on at every moment; each story here adds what else must be true.
 
 use tabchain_chain::testing::{Key, spec};
-use tabchain_node::{Event, Reason, SyncState, Warning};
+use tabchain_node::{Event, PeerChange, Reason, SyncState, Warning};
 use tabchain_records::Column;
 use tabchain_sim::adversary::{
     Boaster, CheapHeaders, Flood, Junk, SelfishMiner, Silent, Stalling, Stutter, Sybil, Withholding,
@@ -269,7 +269,12 @@ fn who_reads_slowly_loses_its_connection_and_delays_nobody() {
         sim.connect(slow, node);
     }
     sim.run_for(MINUTE);
-    assert!(sim.bytes_sent(nodes[0], slow) < 2 * 1024 * 1024, "what waits is bounded");
+    let id = sim.id(slow);
+    let lost = |event: &Event| matches!(event, Event::Peer(PeerChange::Down, peer) if peer.id == id);
+    for &node in &nodes {
+        assert!(sim.bytes_sent(node, slow) < 2 * 1024 * 1024, "what waits is bounded");
+        assert!(sim.events(node).iter().any(lost), "and {node:?} is rid of it");
+    }
     settle(&mut sim, nodes[0], &nodes, 10_000);
 }
 

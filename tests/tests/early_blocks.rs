@@ -180,7 +180,9 @@ fn an_early_block_is_adopted_at_the_very_moment_its_time_comes() {
 fn crowd_with(stage: &mut Stage, blocks: &[Block]) {
     for (number, blocks) in blocks.chunks(4).enumerate() {
         let peer = stage.meet(&format!("one of many {number}"));
-        blocks.iter().for_each(|block| stage.announce(peer, block, 1));
+        for block in blocks {
+            stage.announce(peer, block, 1);
+        }
     }
 }
 

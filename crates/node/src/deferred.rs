@@ -98,23 +98,23 @@ impl Node {
                 if is_here && deferred.messages(&peer) < MAX_OF_PEER {
                     deferred.push(input);
                 } else if is_here {
-                    self.refuse(input);
+                    self.refuse(&input);
                 }
             }
             Of::Verdict if matches!(&input, Input::Verified(job, _) if self.jobs.contains_key(job)) => {
                 deferred.push(input);
             }
             Of::Other if deferred.has_room() => deferred.push(input),
-            Of::Verdict | Of::Other => self.refuse(input),
+            Of::Verdict | Of::Other => self.refuse(&input),
         }
     }
 
     /// There is no room for this one: whoever waits for an answer is told so.
-    fn refuse(&mut self, input: Input) {
+    fn refuse(&mut self, input: &Input) {
         match input {
-            Input::Command(id, _) => self.reply(id, Err(CommandError::Starting)),
+            Input::Command(id, _) => self.reply(*id, Err(CommandError::Starting)),
             Input::Message(peer, Message::Request(id, _)) => {
-                self.emit(Output::Send(peer, Message::RequestFailed(id, Failure::Busy)));
+                self.emit(Output::Send(*peer, Message::RequestFailed(*id, Failure::Busy)));
             }
             _ => {}
         }
