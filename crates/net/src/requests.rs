@@ -12,8 +12,8 @@ use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChan
 
 type Channel = ResponseChannel<Vec<u8>>;
 
-/// How many bytes of answers may be on their way to one peer. One that keeps to the protocol has no more open: eight questions, with
-/// answers of at most 4 MiB.
+/// How many bytes of answers may be on their way to one peer. One that keeps to the protocol has no more open: ten questions, with
+/// answers that are cut at about a megabyte.
 const TO_ONE: usize = 32 * 1024 * 1024;
 /// How many bytes of answers may be on their way to all peers together.
 const TO_ALL: usize = 2 * TO_ONE;

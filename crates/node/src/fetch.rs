@@ -1,6 +1,6 @@
 //! Asking peers for bodies and transactions, and what their answers mean. Headers have a module of their own.
 //!
-//! Bounds: eight questions to a peer, a window of bodies, [`MAX_REBUILDING`] compact blocks being completed; nothing is asked
+//! Bounds: ten questions to a peer, a window of bodies, [`MAX_REBUILDING`] compact blocks being completed; nothing is asked
 //! while too much waits to be written or verified.
 
 use std::collections::BTreeSet;

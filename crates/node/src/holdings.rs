@@ -21,10 +21,10 @@ use tabchain_sync::book::PeerBook;
 use tabchain_sync::early::MAX_EARLY;
 use tabchain_sync::headers::MAX_WEIGHED;
 use tabchain_sync::message::{
-    MAX_CHUNK_BYTES, MAX_LINK_BYTES, MAX_SNAPSHOTS, MAX_TRANSACTION_IDS, RESPONSE_BUDGET,
+    MAX_CHUNK_BYTES, MAX_CHUNKS, MAX_LINK_BYTES, MAX_SNAPSHOTS, MAX_TRANSACTION_IDS, RESPONSE_BUDGET,
 };
 use tabchain_sync::requests::MAX_OPEN_PER_PEER;
-use tabchain_sync::snapshot::MAX_WITHDRAWN;
+use tabchain_sync::snapshot::{MAX_BATCHES, MAX_WITHDRAWN};
 use tabchain_sync::transactions::TransactionRelay;
 
 use crate::Config;
@@ -68,7 +68,10 @@ impl Holdings {
     pub fn most(config: &Config) -> Self {
         let peers = config.limits.peers;
         let block = config.spec.max_block_bytes();
-        let questions = MAX_OPEN_PER_PEER * (size_of::<Asked>() + MAX_TRANSACTION_IDS * REMEMBERED);
+        // A question for headers names nothing, one for chunks a few bytes; all others name hashes.
+        let naming = MAX_OPEN_PER_PEER - 1 - MAX_BATCHES;
+        let questions =
+            MAX_OPEN_PER_PEER * (size_of::<Asked>() + MAX_CHUNKS) + naming * MAX_TRANSACTION_IDS * REMEMBERED;
         let offers = MAX_SNAPSHOTS + MAX_WITHDRAWN;
         let noted = size_of::<Peer>() + (MAX_KNOWN_BLOCKS + MAX_LACKS + offers) * REMEMBERED + questions;
         Self {

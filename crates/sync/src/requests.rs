@@ -1,19 +1,19 @@
 //! Questions that wait for an answer.
 //!
-//! Bounds: at most [`MAX_OPEN_PER_PEER`] questions are open to one peer. Those for headers and bodies bound themselves and have
-//! room reserved; whoever asks for anything else looks at [`Requests::may_ask`] first.
+//! Bounds: at most [`MAX_OPEN_PER_PEER`] questions are open to one peer. Those for headers, bodies and state chunks bound
+//! themselves and have room reserved; whoever asks for anything else looks at [`Requests::may_ask`] first.
 
 use std::collections::BTreeMap;
 
 use tabchain_primitives::Timestamp;
 
-use crate::{PeerId, RequestId};
+use crate::{PeerId, RequestId, bodies, snapshot};
 
 /// The most questions open to one peer.
-pub const MAX_OPEN_PER_PEER: usize = 8;
+pub const MAX_OPEN_PER_PEER: usize = 10;
 
-/// One question for headers and two for bodies always have room.
-const RESERVED: usize = 3;
+/// One question for headers, those for bodies and those for state chunks always have room.
+const RESERVED: usize = 1 + bodies::MAX_BATCHES + snapshot::MAX_BATCHES;
 
 /// Open questions, each with a note of what it was about.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ impl<Note> Requests<Note> {
 
     /// Notes a question that has to be answered within `patience` milliseconds.
     pub fn ask(&mut self, peer: PeerId, note: Note, now: Timestamp, patience: u64) -> RequestId {
+        let open = self.open.values().filter(|open| open.peer == peer).count();
+        debug_assert!(open < MAX_OPEN_PER_PEER, "others look for room first, and room is reserved for these");
         let id = RequestId(self.next);
         self.next += 1;
         self.open.insert(id, Open { peer, note, asked: now, deadline: now.saturating_add(patience) });
