@@ -1,6 +1,7 @@
 //! Nodes that can talk end at one tip, whatever came between them.
 
-use tabchain_chain::testing::spec;
+use tabchain_chain::testing::{parameters, spec};
+use tabchain_consensus::{ChainSpec, Parameters};
 use tabchain_node::{Command, Event, Reply, TransactionStatus};
 use tabchain_primitives::Encode;
 use tabchain_sim::{Place, Recording, Sim, World};
@@ -165,20 +166,32 @@ fn nodes_come_and_go_and_the_rest_agree() {
     assert!(sim.run_until(60_000, |sim| agree(sim, &[stay, &restless[4..]].concat())));
 }
 
+/// One tab is closed meanwhile, and one frozen as it is, with all that it was about to do.
 #[test]
-fn a_node_that_slept_for_hours_is_back_within_a_minute() {
-    let mut sim = world(16);
-    let nodes = sim.add_nodes(4);
+fn tabs_that_were_asleep_for_eight_hours_are_back_within_a_minute() {
+    const NIGHT: u64 = 8 * 60 * 60 * 1000;
+    let parameters = Parameters { interval_ms: 5_000, half_life_ms: 300_000, ..parameters() };
+    let mut sim = Sim::new(World::new(ChainSpec::new(parameters).expect("a good spec").into(), 16));
+    let nodes = sim.add_nodes(5);
+    let [miner, _, _, closed, frozen] = nodes[..] else { panic!("five were added") };
     sim.introduce(&nodes);
-    sim.start_mining(nodes[0], address(0));
+    sim.start_mining(miner, address(0));
     sim.run_for(60_000);
-    sim.kill(nodes[3]);
-    sim.run_for(2 * 60 * 60 * 1000);
-    let missed = height(&mut sim, nodes[0]);
-    assert!(missed > 4_000);
-    sim.open(nodes[3]);
-    assert!(sim.run_until(60_000, |sim| height(sim, nodes[3]) + 5 > height(sim, nodes[0])));
-    assert!(sim.dismissed(nodes[3]).is_empty());
+    let evening = height(&mut sim, frozen);
+    sim.kill(closed);
+    sim.freeze(frozen, NIGHT);
+    sim.run_for(NIGHT);
+    let missed = height(&mut sim, miner) - evening;
+    assert!(missed > 5_000, "{missed} blocks were mined in the night");
+    sim.open(closed);
+    for tab in [closed, frozen] {
+        assert!(height(&mut sim, tab) <= evening + 1, "{tab:?} has seen none of them");
+    }
+    let is_back = |sim: &mut Sim, tab| height(sim, tab) + 2 > height(sim, miner);
+    assert!(sim.run_until(60_000, |sim| is_back(sim, closed) && is_back(sim, frozen)));
+    for tab in [closed, frozen] {
+        assert!(sim.dismissed(tab).is_empty(), "nobody is to blame for the night");
+    }
 }
 
 #[test]

@@ -94,6 +94,29 @@ async fn of_forty_requests_at_once_thirty_two_are_open_and_the_rest_fail() {
     b.next(|event| matches!(event, NetEvent::Request(..)).then_some(())).await;
 }
 
+/// Rule N16. What is not read waits in the sockets, and then here, up to a bound.
+#[tokio::test]
+async fn who_reads_nothing_loses_its_connection_and_delays_nobody() {
+    let (a, b) = connected().await;
+    let c = Peer::start(3, BlockHash::ZERO);
+    a.tell(NetCommand::Dial(c.id, vec![c.address().await])).await;
+    assert_eq!(a.up().await, (c.id, ConnectionKind::Native, true));
+    let mut sent = 0;
+    // Nobody takes the events of the second, so it reads no more after some hundred.
+    while a.handle.events.try_recv() != Ok(NetEvent::Down(b.id)) {
+        assert!(sent < 2_000, "a hundred megabytes wait for it");
+        a.tell(NetCommand::Link(b.id, vec![7; 60_000])).await;
+        sent += 1;
+        // Never so much at once that this alone would be too much.
+        if sent % 4 == 0 {
+            a.tell(NetCommand::Link(c.id, vec![1])).await;
+            let heard = c.next(|event| matches!(event, NetEvent::Link(..)).then_some(event)).await;
+            assert_eq!(heard, NetEvent::Link(a.id, vec![1]));
+        }
+    }
+    assert!(sent > 256, "as long as it read, nothing was too much: {sent}");
+}
+
 #[tokio::test]
 async fn a_disconnect_ends_the_session_on_both_sides_and_its_requests() {
     let (a, b) = connected().await;

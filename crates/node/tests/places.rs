@@ -71,8 +71,12 @@ impl Stage {
     }
 
     fn meet(&mut self, peer: PeerId, introducer: &str) {
+        self.connect(peer, introducer, false);
+    }
+
+    fn connect(&mut self, peer: PeerId, introducer: &str, outbound: bool) {
         let introducer = PeerId::new(introducer.as_bytes()).ok();
-        let (kind, outbound, address) = (ConnectionKind::Direct, false, None);
+        let (kind, address) = (ConnectionKind::Direct, None);
         self.give(Input::PeerUp(peer, PeerInfo { kind, outbound, address, introducer }));
         let genesis = spec().genesis_hash();
         let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
@@ -148,4 +152,14 @@ fn a_crowd_that_comes_by_one_way_takes_no_place_of_those_who_were_there() {
     let there_before: Vec<_> = (0..PLACES).map(peer).filter(|peer| went.contains(peer)).collect();
     assert_eq!(there_before, [peer(YOUNGEST - 1)], "the crowd has one place, which its own fight for");
     assert_eq!(went.len(), 100);
+}
+
+#[test]
+fn whoever_opens_them_there_are_thirty_two_connections_and_no_more() {
+    let mut stage = Stage::open();
+    for number in 0..200 {
+        stage.connect(peer(number), "one", number % 3 == 0);
+        assert!(usize::from(number) + 1 - stage.let_go.len() <= 32, "{number}");
+    }
+    assert_eq!(stage.let_go.len(), 200 - 32, "and no fewer");
 }

@@ -132,6 +132,15 @@ impl Sim {
         }
     }
 
+    /// A browser freezes the tab of a place for so long: its connections break, and what happens to it meanwhile comes to it
+    /// when it wakes, all at once.
+    pub fn freeze(&mut self, place: Place, millis: u64) {
+        for neighbour in self.network.neighbours(place) {
+            self.hang_up(place, neighbour);
+        }
+        self.places[place.0].busy_until = self.now.saturating_add(millis);
+    }
+
     /// Whether a node lives there now.
     pub fn is_open(&self, place: Place) -> bool {
         self.places[place.0].node.is_some()
