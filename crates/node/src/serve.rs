@@ -3,8 +3,8 @@
 //! Bounds: [`MAX_SERVING_PER_PEER`] questions of a peer that need the store are open at once, and [`MAX_SERVING`] in all, the second half of them
 //! one a peer, so that a few that ask much leave room for others; further ones are refused as busy. Of
 //! bodies as many are read together as surely fit the answer's byte budget, or one, and the answer is cut there; of state chunks first one,
-//! then as many as fit if they are up to twice as large as the largest so far: keys are hashes, so chunks are alike. Headers and transactions, which need no store, come
-//! out of an [allowance](tabchain_sync::allowance) of each peer.
+//! then as many as fit if they are up to twice as large as the largest so far: keys are hashes, so chunks are alike. All answers come
+//! out of an [allowance](tabchain_sync::allowance) of each peer, of bodies and chunks not their bytes.
 
 use std::collections::BTreeMap;
 
@@ -161,25 +161,30 @@ impl Node {
                 self.answer(peer, id, Response::Transactions(transactions));
             }
             Request::Bodies(hashes) => {
+                self.spend(&peer, 0);
                 self.serve(peer, id, Want::Bodies(Bodies::new(hashes)));
             }
             Request::Snapshots => {
                 let offers = self.snapshots.offers();
+                self.spend(&peer, 0);
                 self.answer(peer, id, Response::Snapshots(offers));
             }
-            Request::StateChunks { block, first_bytes } => match self.snapshots.height(&block) {
-                Some(of) => {
+            Request::StateChunks { block, first_bytes } => {
+                self.spend(&peer, 0);
+                if let Some(of) = self.snapshots.height(&block) {
                     self.serve(peer, id, Want::Chunks(Chunks::new(of, first_bytes)));
+                } else {
+                    self.answer(peer, id, Response::StateChunks(Vec::new()));
                 }
-                None => self.answer(peer, id, Response::StateChunks(Vec::new())),
-            },
+            }
             Request::BlockTransactions { block, positions } => {
                 self.serve(peer, id, Want::Transactions { block, positions });
             }
         }
     }
 
-    /// An answer costs the peer some of what it may ask. Bodies are bounded by the store that they are read from.
+    /// An answer costs the peer some of what it may ask. The bytes of bodies and chunks don't count: a newcomer needs them as fast as
+    /// they can be had, and the store bounds them.
     fn spend(&mut self, peer: &PeerId, bytes: usize) {
         if let Some(peer) = self.peers.get_mut(peer) {
             peer.allowance.spend(bytes as u64);
@@ -204,7 +209,7 @@ impl Node {
                     .and_then(|(body, header)| rows::block(header, body));
                 let transactions =
                     found.map(|block| pick(&block.transactions, &positions)).unwrap_or_default();
-                self.answer(serving.peer, serving.request, Response::BlockTransactions(transactions));
+                self.give_transactions(serving.peer, serving.request, transactions);
             }
         }
     }
@@ -256,18 +261,10 @@ impl Node {
             Want::Transactions { block, positions } => {
                 if let Some(known) = self.blocks.block(block) {
                     let transactions = pick(&known.block().transactions, positions);
-                    return self.answer(
-                        serving.peer,
-                        serving.request,
-                        Response::BlockTransactions(transactions),
-                    );
+                    return self.give_transactions(serving.peer, serving.request, transactions);
                 }
                 if !self.chain.has_body(block) {
-                    return self.answer(
-                        serving.peer,
-                        serving.request,
-                        Response::BlockTransactions(Vec::new()),
-                    );
+                    return self.give_transactions(serving.peer, serving.request, Vec::new());
                 }
                 let rows = self.body_rows([*block]);
                 self.serving.insert(id, serving);
@@ -320,6 +317,12 @@ impl Node {
             })
             .cloned()
             .collect()
+    }
+
+    /// Answers with transactions of a block.
+    fn give_transactions(&mut self, peer: PeerId, id: RequestId, transactions: Vec<Transaction>) {
+        self.spend(&peer, transactions.iter().map(Transaction::size).sum());
+        self.answer(peer, id, Response::BlockTransactions(transactions));
     }
 
     fn answer(&mut self, peer: PeerId, id: RequestId, response: Response) {
