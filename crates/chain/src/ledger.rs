@@ -88,11 +88,14 @@ impl Ledger {
         addresses.sort_unstable();
         addresses.dedup();
         let keys = AccountKey::of_all(&addresses);
-        let accounts = addresses.into_iter().zip(keys).map(|(address, key)| {
-            let before = state.get(&key);
-            Change { key, address, before, after: before }
+        let accounts = state.get_all(&keys);
+        let changes = addresses.into_iter().zip(keys).zip(accounts).map(|((address, key), before)| Change {
+            key,
+            address,
+            before,
+            after: before,
         });
-        Self(accounts.collect())
+        Self(changes.collect())
     }
 
     fn run(&mut self, transaction: &Transaction, from: &Address) -> Result<(), TransactionError> {

@@ -104,6 +104,27 @@ impl State {
         self.find(key).map_or(Account::EMPTY, |leaf| leaf.account)
     }
 
+    /// The account under each key.
+    ///
+    /// All paths go down a step at a time: the steps of one wait for memory, but not for each other.
+    pub(crate) fn get_all(&self, keys: &[AccountKey]) -> Vec<Account> {
+        let mut ends = vec![self.root; keys.len()];
+        for depth in 0..KEY_BITS {
+            let mut arrived = true;
+            for (end, key) in ends.iter_mut().zip(keys) {
+                if let Subtree::Branch(index) = end.subtree() {
+                    *end = self.branches.get(index).toward(key, depth);
+                    arrived = false;
+                }
+            }
+            if arrived {
+                break;
+            }
+        }
+        let leaves = ends.into_iter().zip(keys).map(|(end, key)| self.leaf_at(end, key));
+        leaves.map(|leaf| leaf.map_or(Account::EMPTY, |leaf| leaf.account)).collect()
+    }
+
     pub(crate) fn root(&self) -> StateRoot {
         StateRoot::from_bytes(self.hash(self.root))
     }
@@ -143,7 +164,12 @@ impl State {
     }
 
     fn find(&self, key: &AccountKey) -> Option<&Leaf> {
-        match self.descend(key, KEY_BITS, |_| ()).1.subtree() {
+        self.leaf_at(self.descend(key, KEY_BITS, |_| ()).1, key)
+    }
+
+    /// The leaf of a key, at the end of its path.
+    fn leaf_at(&self, end: Link, key: &AccountKey) -> Option<&Leaf> {
+        match end.subtree() {
             Subtree::Leaf(index) => Some(self.leaves.get(index)).filter(|leaf| leaf.key == *key),
             Subtree::Empty | Subtree::Branch(_) => None,
         }
@@ -204,6 +230,13 @@ impl State {
                 (branch.left, branch.right)
             }
         }
+    }
+}
+
+impl Branch {
+    /// The half in which a key lies, of a branch at this depth.
+    const fn toward(&self, key: &AccountKey, depth: usize) -> Link {
+        if key.bit(depth) { self.right } else { self.left }
     }
 }
 

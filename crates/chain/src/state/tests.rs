@@ -41,6 +41,8 @@ fn is_state_of(state: &State, accounts: &Accounts) {
     assert_eq!(state.root(), StateRoot::of_accounts(&held));
     assert_eq!(state.len(), held.len());
     assert_eq!(state.supply(), Amount::checked_sum(held.values().map(|account| account.balance)));
+    let keys: Vec<AccountKey> = (0..70).map(|number| AccountKey::of(&address(number))).collect();
+    assert_eq!(state.get_all(&keys), keys.iter().map(|key| state.get(key)).collect::<Vec<_>>());
     for (address, account) in &held {
         assert_eq!(state.get(&AccountKey::of(address)), *account);
     }
