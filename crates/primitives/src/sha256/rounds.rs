@@ -114,10 +114,10 @@ fn round(state: State, word: U32x4, constant: u32) -> State {
 #[expect(clippy::many_single_char_names, reason = "the letters of FIPS 180-4")]
 fn round_with([a, b, c, d, e, f, g, h]: State, addend: U32x4) -> State {
     let big1 = e.rotate_right::<6>() ^ e.rotate_right::<11>() ^ e.rotate_right::<25>();
-    let choose = (e & f) ^ (!e & g);
+    let choose = g ^ (e & (f ^ g));
     let first = h + big1 + choose + addend;
     let big0 = a.rotate_right::<2>() ^ a.rotate_right::<13>() ^ a.rotate_right::<22>();
-    let majority = (a & b) ^ (a & c) ^ (b & c);
+    let majority = b ^ ((a ^ b) & (b ^ c));
     [first + big0 + majority, a, b, c, d + first, e, f, g]
 }
 
