@@ -18,7 +18,7 @@ use tabchain_consensus::{CheckOrder, MAX_LISTS, SignatureChecks, Verdict, Verdic
 use tabchain_node::JobId;
 
 /// So many signatures are checked at once, and those of the job that reaches it: some 50 milliseconds of work in a tab.
-const BATCH: usize = 1_024;
+const BATCH: usize = 2_048;
 /// How many batches a checker has: one in its hands, and the next.
 const AHEAD: usize = 2;
 /// Fewer are not sent away.

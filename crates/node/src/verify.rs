@@ -20,9 +20,9 @@ pub(crate) const MAX_TRANSACTION_JOBS: usize = 64;
 /// The most bytes of them, after which no more are asked for.
 pub(crate) const MAX_RELAYED_BYTES: usize = 4 * 1024 * 1024;
 
-/// So many signatures of blocks may be out, however small the blocks are: a checker takes a thousand at once, and has the
-/// next thousand at hand while others gather.
-pub(crate) const MAX_SIGNATURES_OUT: usize = 4_096;
+/// So many signatures of blocks may be out, however small the blocks are: two checkers take two thousand each at once, have the
+/// next two thousand at hand, and as many gather meanwhile.
+pub(crate) const MAX_SIGNATURES_OUT: usize = 16_384;
 /// So many bytes of blocks may be out, however large the blocks are.
 pub(crate) const MAX_BLOCK_BYTES_OUT: usize = 16 * 1024 * 1024;
 

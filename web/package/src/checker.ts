@@ -21,9 +21,12 @@ interface Thread {
   orders: Map<bigint, ReturnType<typeof setTimeout>>;
 }
 
-/** How many checkers a machine has use for: the node and the network want a core of their own. */
+/**
+ * How many checkers a machine has use for: two, if there is more than one core. The node beside them has about half of their
+ * work to do, so that with one of them a second core would often be idle; more of them would wait for the node.
+ */
 export function checkersFor(cores: number): number {
-  return cores > 2 ? 2 : 1;
+  return cores > 1 ? 2 : 1;
 }
 
 export class Checkers {

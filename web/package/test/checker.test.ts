@@ -60,8 +60,8 @@ afterEach(() => {
 });
 
 describe('checkers', () => {
-  it('are as many as leave a core to the node', () => {
-    expect([1, 2, 3, 8].map(checkersFor)).toEqual([1, 1, 2, 2]);
+  it('are as many as the node can keep busy', () => {
+    expect([1, 2, 3, 8].map(checkersFor)).toEqual([1, 2, 2, 2]);
   });
 
   it('start with the first order, and the one with the least to do gets the next', async () => {
