@@ -33,7 +33,8 @@ test('a late tab takes the whole chain from two tabs and from four', async ({ br
     const limits = {
       network,
       storage: await indexedDb(late.page, rowsAtOnce, rowBytes),
-      signatures: await signatures(late.page),
+      signatures: await signatures(late.page, 'one'),
+      signaturesOfAll: await signatures(late.page, 'all'),
       atOnce: await atOnce(late.page, senders, {
         bytes: facts.bytes,
         rows: changes,
