@@ -6,7 +6,7 @@
 use tabchain_consensus::{
     ChainSpec, TransactionError, balance_covers_total, nonce_is_next, reward, transaction_is_not_expired,
 };
-use tabchain_primitives::{Account, AccountKey, Address, Amount, Height, Output, Transaction};
+use tabchain_primitives::{Account, AccountKey, Address, Amount, Height, Transaction};
 
 use crate::{
     error::ConnectError,
@@ -43,29 +43,33 @@ pub(crate) fn apply(
     transactions: &[Transaction],
     senders: &[Address],
 ) -> Result<Vec<Change>, ConnectError> {
-    let paid = transactions.iter().flat_map(|transaction| transaction.action().outputs()).map(Output::to);
-    let matured = terms.matured.iter().map(|(address, _)| address);
-    let mut ledger = Ledger::over(state, senders.iter().chain(paid).chain(matured).chain([&terms.miner]));
-    if let Some((address, reward)) = terms.matured {
-        ledger.credit(&address, reward);
+    let rewarded = terms.matured.map(|(address, _)| address);
+    let named = transactions.iter().zip(senders).flat_map(|(transaction, sender)| {
+        [*sender].into_iter().chain(transaction.action().outputs().iter().map(|output| *output.to()))
+    });
+    let named: Vec<Address> = rewarded.into_iter().chain(named).chain([terms.miner]).collect();
+    let mut ledger = Ledger::over(state, &named);
+    if let Some((_, reward)) = terms.matured {
+        ledger.credit_next(reward);
     }
     let mut fees = Amount::ZERO;
-    for (index, (transaction, sender)) in transactions.iter().zip(senders).enumerate() {
+    for (index, transaction) in transactions.iter().enumerate() {
         transaction_is_not_expired(transaction, terms.height)
-            .and_then(|()| ledger.run(transaction, sender))
+            .and_then(|()| ledger.run(transaction))
             .map_err(|error| ConnectError::Transaction { index, error })?;
         fees = fees.checked_add(transaction.fee()).expect(WITHIN_SUPPLY);
     }
-    ledger.credit(&terms.miner, fees);
+    ledger.credit_next(fees);
     Ok(ledger.into_changes())
 }
 
 /// The accounts of the genesis, sorted by key.
 pub(crate) fn allocate(allocations: &[(Address, Amount)]) -> Vec<Change> {
     let nothing = State::new();
-    let mut ledger = Ledger::over(&nothing, allocations.iter().map(|(address, _)| address));
-    for (address, amount) in allocations {
-        ledger.credit(address, *amount);
+    let named: Vec<Address> = allocations.iter().map(|(address, _)| *address).collect();
+    let mut ledger = Ledger::over(&nothing, &named);
+    for (_, amount) in allocations {
+        ledger.credit_next(*amount);
     }
     ledger.into_changes()
 }
@@ -78,52 +82,67 @@ pub(crate) fn supply_at(spec: &ChainSpec, tip: Height) -> Amount {
     Amount::checked_sum(allocated.chain(rewards)).expect(WITHIN_SUPPLY)
 }
 
-/// The accounts that a block may change, by address.
-struct Ledger(Vec<Change>);
+/// The accounts that a block may change. They are taken in the order in which the block names them, by account or by address,
+/// as often as it does.
+struct Ledger {
+    /// Sorted by key.
+    changes: Vec<Change>,
+    /// Where each account that the block names stands among them.
+    places: std::vec::IntoIter<usize>,
+}
 
 impl Ledger {
     /// All accounts of these addresses, as they are.
-    fn over<'a>(state: &State, addresses: impl Iterator<Item = &'a Address>) -> Self {
-        let mut addresses: Vec<Address> = addresses.copied().collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        let keys = AccountKey::of_all(&addresses);
-        let accounts = state.get_all(&keys);
-        let changes = addresses.into_iter().zip(keys).zip(accounts).map(|((address, key), before)| Change {
+    fn over(state: &State, addresses: &[Address]) -> Self {
+        let keys = AccountKey::of_all(addresses);
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_unstable_by_key(|index| keys[*index]);
+        let (mut places, mut distinct) = (vec![0; keys.len()], Vec::<AccountKey>::new());
+        let mut owners = Vec::new();
+        for index in order {
+            if distinct.last() != Some(&keys[index]) {
+                distinct.push(keys[index]);
+                owners.push(addresses[index]);
+            }
+            places[index] = distinct.len() - 1;
+        }
+        let accounts = state.get_all(&distinct);
+        let changes = distinct.into_iter().zip(owners).zip(accounts).map(|((key, address), before)| Change {
             key,
             address,
             before,
             after: before,
         });
-        Self(changes.collect())
+        Self { changes: changes.collect(), places: places.into_iter() }
     }
 
-    fn run(&mut self, transaction: &Transaction, from: &Address) -> Result<(), TransactionError> {
-        let sender = self.account(from);
+    /// Runs a transaction whose sender is the next account, and those it pays the ones after it.
+    fn run(&mut self, transaction: &Transaction) -> Result<(), TransactionError> {
+        let sender = self.next();
         nonce_is_next(transaction, sender)?;
         balance_covers_total(transaction, sender)?;
         sender.nonce = sender.nonce.next().expect("there are never 2^64 transactions");
         sender.balance = sender.balance.checked_sub(transaction.total()).expect("rule T8 was checked");
         for output in transaction.action().outputs() {
-            self.credit(output.to(), output.amount());
+            self.credit_next(output.amount());
         }
         Ok(())
     }
 
-    fn credit(&mut self, to: &Address, amount: Amount) {
-        let account = self.account(to);
+    fn credit_next(&mut self, amount: Amount) {
+        let account = self.next();
         account.balance = account.balance.checked_add(amount).expect(WITHIN_SUPPLY);
     }
 
-    fn account(&mut self, address: &Address) -> &mut Account {
-        let place = self.0.binary_search_by_key(address, |change| change.address);
-        &mut self.0[place.expect("every address of the block was listed")].after
+    /// The next account that the block names.
+    fn next(&mut self) -> &mut Account {
+        let place = self.places.next().expect("every account that the block names was listed");
+        &mut self.changes[place].after
     }
 
     fn into_changes(self) -> Vec<Change> {
-        let mut changes = self.0;
+        let mut changes = self.changes;
         changes.retain(|change| change.before != change.after);
-        changes.sort_unstable_by_key(|change| change.key);
         changes
     }
 }
