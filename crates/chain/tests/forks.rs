@@ -189,10 +189,31 @@ fn bodies_may_come_in_any_order() {
     for index in [5, 3, 1, 4, 2] {
         archive.body(&blocks[index]);
         assert_eq!(archive.chain.tip().height, Height::GENESIS, "the first is not there");
+        let wanted = archive.chain.missing_bodies(3);
+        assert!(
+            wanted.iter().all(|hash| blocks[..3].iter().any(|block| block.hash() == *hash)),
+            "no further"
+        );
+        assert_eq!(archive.chain.waiting_bodies(), 0);
     }
     assert_eq!(archive.chain.missing_bodies(4), [blocks[0].hash()]);
     archive.body(&blocks[0]);
     assert_eq!(archive.chain.tip().hash, blocks[5].hash());
+}
+
+#[test]
+fn bodies_that_wait_for_nothing_but_their_turn_are_counted() {
+    let blocks = branch(&[], 100, 6);
+    let mut archive = archive();
+    for block in &blocks {
+        archive.chain.insert_header(block.header, block.header.time()).expect("the header is good");
+    }
+    for block in [&blocks[0], &blocks[1], &blocks[2], &blocks[4]] {
+        archive.chain.mark_body(&block.hash());
+    }
+    assert_eq!(archive.chain.waiting_bodies(), 3, "one of them waits for the one before it");
+    archive.chain.forget_body(&blocks[0].hash());
+    assert_eq!(archive.chain.waiting_bodies(), 0, "all wait for the first");
 }
 
 #[test]

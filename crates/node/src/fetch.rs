@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use tabchain_primitives::{BlockHash, Transaction, TxId};
-use tabchain_sync::bodies::MAX_WINDOW;
 use tabchain_sync::book::Regard;
 use tabchain_sync::compact::Reconstruction;
 use tabchain_sync::score::Fault;
@@ -23,8 +22,6 @@ pub(crate) const SLEPT_MS: u64 = 5_000;
 const MAX_REBUILDING: usize = 16;
 /// The most bytes of them.
 pub(crate) const MAX_REBUILDING_BYTES: usize = 8 * 1024 * 1024;
-/// Bodies looked at when dealing out what to fetch.
-const WANTED: usize = MAX_WINDOW;
 
 /// What a question was about.
 #[derive(Debug)]
@@ -92,11 +89,14 @@ impl Node {
     /// Bodies to be fetched, oldest first: those that lead to the best header, and once the node stands there, those of the
     /// past. Last come those that are not waited for any more. On the way to a snapshot, those above it.
     fn wanted_bodies(&self) -> Vec<BlockHash> {
+        let window = self.bodies.window();
         if self.is_joining() {
-            return self.bodies_above_snapshot(WANTED);
+            return self.bodies_above_snapshot(window);
         }
+        // What came before its turn takes its part of the window.
+        let window = window.saturating_sub(self.chain.waiting_bodies());
         let mut wanted =
-            if self.has_blocks_ahead() { self.chain.missing_bodies(WANTED) } else { self.missing_of_past() };
+            if self.has_blocks_ahead() { self.chain.missing_bodies(window) } else { self.missing_of_past() };
         wanted.extend(self.withheld.aside());
         wanted
     }

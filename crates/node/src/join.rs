@@ -99,11 +99,12 @@ impl Node {
 
     /// Bodies that follow the snapshot being fetched: they are needed as soon as it is here, and their signatures can be
     /// checked before.
-    pub(crate) fn bodies_above_snapshot(&self, limit: usize) -> Vec<BlockHash> {
+    pub(crate) fn bodies_above_snapshot(&self, window: usize) -> Vec<BlockHash> {
         let Some(snapshot) = &self.joining.snapshot else { return Vec::new() };
         let above = snapshot.height().value().saturating_add(1)..;
         let hashes = above.map_while(|height| self.chain.best_hash_at(Height::new(height)));
-        hashes.filter(|hash| !self.chain.has_body(hash)).take(limit).collect()
+        let has_body = |hash: &BlockHash| self.chain.has_body(hash);
+        hashes.skip_while(has_body).take(window).filter(|hash| !has_body(hash)).collect()
     }
 
     /// When joining goes on though nothing happens.

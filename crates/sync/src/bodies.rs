@@ -6,6 +6,8 @@
 //! has, with twice the time and half the bodies each time, until it answers; the time shrinks again as it does. Once there is nothing
 //! left to deal out, the oldest bodies that a slow peer is at are asked of one that is idle and at least twice as fast: so the
 //! window moves on. Which peer sent a body does not matter: each is checked against its header.
+//! What the node wants lies in a [`BodyDownload::window`], together with what waits for its turn, so all of it is still at hand
+//! then.
 //!
 //! Bounds: at most [`MAX_WINDOW`] bodies are under way, each asked of two peers at most, at most [`MAX_BATCHES`] batches to one peer and
 //! [`MAX_OPEN`] in all, each of which brings about a megabyte at most; a peer's lacks are remembered up to [`MAX_LACKS`].
@@ -19,7 +21,12 @@ use crate::message::{MAX_BODIES, RESPONSE_BUDGET};
 use crate::{PeerId, recent::RecentSet};
 
 /// The most bodies under way at once.
-pub const MAX_WINDOW: usize = 2_048;
+pub const MAX_WINDOW: usize = 4_096;
+/// The most bytes that the bodies of a window are expected to have. A node keeps some sixteen megabytes of blocks at hand, in which
+/// each has twice its size and a little more.
+const WINDOW_BYTES: u64 = 6 * 1024 * 1024;
+/// The fewest bodies of a window, however large they are.
+const MIN_WINDOW: usize = 16;
 /// The most batches open to one peer.
 pub const MAX_BATCHES: usize = 2;
 /// The most batches open in all.
@@ -126,6 +133,13 @@ impl BodyDownload {
     /// Whether nothing is under way.
     pub fn is_empty(&self) -> bool {
         self.under_way.is_empty()
+    }
+
+    /// How many blocks there should be between the last one connected, or the first whose body is lacking, and the last one
+    /// fetched.
+    pub fn window(&self) -> usize {
+        let fits = WINDOW_BYTES / self.body_bytes.unwrap_or_default().max(1);
+        usize::try_from(fits).unwrap_or(MAX_WINDOW).clamp(MIN_WINDOW, MAX_WINDOW)
     }
 
     /// Whether there is a peer that more could be asked of. If not, there is nothing to deal out.
@@ -398,6 +412,22 @@ mod tests {
     fn answer(download: &mut BodyDownload, plan: &BatchPlan, each: usize, millis: u64) {
         let given: BTreeSet<_> = plan.hashes.iter().copied().collect();
         download.answered(&plan.peer, &plan.hashes, &given, each * given.len(), millis);
+    }
+
+    #[test]
+    fn the_window_holds_fewer_bodies_the_larger_they_are() {
+        let mut download = BodyDownload::default();
+        download.joined(peer(1));
+        let mut window_of = |each| {
+            // Twenty times, so that what came before is forgotten.
+            for _ in 0..20 {
+                let plan = download.plan(&hashes(1), everything).remove(0);
+                answer(&mut download, &plan, each, 10);
+            }
+            download.window()
+        };
+        assert_eq!([100, 64 * 1024, 1024 * 1024].map(&mut window_of), [MAX_WINDOW, 96, MIN_WINDOW]);
+        assert_eq!(BodyDownload::default().window(), MAX_WINDOW);
     }
 
     #[test]

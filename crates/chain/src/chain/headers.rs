@@ -152,8 +152,15 @@ impl Chain {
         self.tree.active_after(height).take(limit).map(|node| node.header).collect()
     }
 
-    /// Blocks of the best header chain whose bodies are wanted, oldest first.
-    pub fn missing_bodies(&self, limit: usize) -> Vec<BlockHash> {
-        self.tree.best_lacking().filter(|node| !node.has_body).take(limit).map(|node| node.hash).collect()
+    /// How many blocks of the best header chain wait for nothing but their turn to be connected.
+    pub fn waiting_bodies(&self) -> usize {
+        let is_on_the_way = self.next_step().is_some();
+        if is_on_the_way { self.tree.best_ready().saturating_sub(self.tree.active_len()) } else { 0 }
+    }
+
+    /// Blocks of the best header chain whose bodies are wanted, oldest first: of the first whose body is lacking and those
+    /// above it, `window` blocks in all.
+    pub fn missing_bodies(&self, window: usize) -> Vec<BlockHash> {
+        self.tree.best_lacking().take(window).filter(|node| !node.has_body).map(|node| node.hash).collect()
     }
 }

@@ -169,9 +169,18 @@ impl Tree {
 
     /// The headers of the best chain from the first on whose body is lacking, lowest first.
     pub(crate) fn best_lacking(&self) -> impl Iterator<Item = &Node> {
+        self.best.iter().skip(self.best_ready()).map(|index| self.node(*index))
+    }
+
+    /// How many blocks of the best chain there are before the first whose body is lacking, the genesis included.
+    pub(crate) fn best_ready(&self) -> usize {
         // Whatever is ready stands on what is ready, so it is a prefix of every chain.
-        let ready = self.best.partition_point(|index| self.node(*index).ready.is_some());
-        self.best.iter().skip(ready).map(|index| self.node(*index))
+        self.best.partition_point(|index| self.node(*index).ready.is_some())
+    }
+
+    /// How many blocks the active chain has, the genesis included.
+    pub(crate) const fn active_len(&self) -> usize {
+        self.active.len()
     }
 
     /// The ancestor at a height, or the block itself; `None` above it.
