@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 
-import type { Page } from '@playwright/test';
+import type { Browser, Page } from '@playwright/test';
 
 const PACKAGE = new URL('../../../web/package/', import.meta.url);
 
@@ -36,6 +36,14 @@ export async function atOnce(receiver: Page, senders: Page[], work: Work): Promi
     signatures(receiver, 'all', work.signatures),
   ]);
   return (performance.now() - begin) / 1_000;
+}
+
+/** Seconds of processor time that all processes of a browser have had so far. */
+export async function processorTime(browser: Browser): Promise<number> {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  return processInfo.reduce((sum, { cpuTime }) => sum + cpuTime, 0);
 }
 
 /** Bytes a second over plain data channels from all senders at once into one page, with messages of 16 KiB. */

@@ -8,7 +8,7 @@ import { test } from '@playwright/test';
 import { Relay } from '../support/relay.ts';
 import { Tab } from '../support/tab.ts';
 import { join, reload, type Facts, type Reached } from './late.ts';
-import { atOnce, dataChannels, indexedDb, signatures } from './limits.ts';
+import { atOnce, dataChannels, indexedDb, processorTime, signatures } from './limits.ts';
 import { loaded } from './loaded.ts';
 import { RowServer } from './rows.ts';
 import { report, reportReloads } from './table.ts';
@@ -27,7 +27,9 @@ test('a late tab takes the whole chain from two tabs and from four', async ({ br
     const late = await Tab.at(await browser.newContext(), `${relay.url}?join=full`);
     const senders = tabs.map((tab) => tab.page);
     const network = await dataChannels(late.page, senders);
+    const before = await processorTime(browser);
     const reached = await join(late, facts.tip);
+    const processor = (await processorTime(browser)) - before;
     const { commits, changes, bytes, signatures: checked } = reached.workload;
     const [rowsAtOnce, rowBytes] = [Math.ceil(changes / commits), Math.ceil(bytes / changes)];
     const limits = {
@@ -43,7 +45,7 @@ test('a late tab takes the whole chain from two tabs and from four', async ({ br
         signatures: checked,
       }),
     };
-    report(facts, { tabs: count, reached, limits });
+    report(facts, { tabs: count, reached, processor, limits });
     // It serves nobody: it holds snapshots, and the next one is to take every block.
     if (count < 4) await late.close();
     else tabs.push(late);

@@ -5,6 +5,8 @@ import type { Facts, Joined, Reached, Workload } from './late.ts';
 export interface Run {
   tabs: number;
   reached: Reached;
+  /** Seconds of processor time that the browser had meanwhile, all tabs together. */
+  processor: number;
   /**
    * What the browser itself could do in the same minutes: bytes and signatures a second with nothing else to do, and the
    * seconds it took for all of it at the same time.
@@ -48,7 +50,7 @@ export function reportReloads(facts: Facts, rounds: Reached[]): void {
   console.log(`\n${lines.join('\n')}\n`);
 }
 
-function lateTab(facts: Facts, { tabs, reached, limits }: Run): string[] {
+function lateTab(facts: Facts, { tabs, reached, processor, limits }: Run): string[] {
   const seconds = reached.tip / 1_000;
   const { signatures, commits, changes, bytes, checkingElsewhere } = reached.workload;
   // A limit is how long the work would take if nothing else had to be done.
@@ -64,6 +66,7 @@ function lateTab(facts: Facts, { tabs, reached, limits }: Run): string[] {
     row('blocks a second', whole(facts.blocks / seconds)),
     row('transactions a second', whole(facts.transactions / seconds)),
     row('bytes a second', megabytes(facts.bytes / seconds)),
+    row('processor time of all tabs together', `${processor.toFixed(1)} s`),
     '  where the worker spent it',
     ...spent(reached.workload).map(([name, millis]) =>
       row(`  ${name}`, `${(millis / 1_000).toFixed(1)} s, ${percent(millis / reached.tip)}`),
