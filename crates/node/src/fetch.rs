@@ -89,16 +89,22 @@ impl Node {
     /// Bodies to be fetched, oldest first: those that lead to the best header, and once the node stands there, those of the
     /// past. Last come those that are not waited for any more. On the way to a snapshot, those above it.
     fn wanted_bodies(&self) -> Vec<BlockHash> {
-        let window = self.bodies.window();
         if self.is_joining() {
-            return self.bodies_above_snapshot(window);
+            return self.bodies_above_snapshot(self.bodies.window());
         }
-        // What came before its turn takes its part of the window.
-        let window = window.saturating_sub(self.chain.waiting_bodies());
-        let mut wanted =
-            if self.has_blocks_ahead() { self.chain.missing_bodies(window) } else { self.missing_of_past() };
+        let mut wanted = if self.has_blocks_ahead() {
+            self.chain.missing_bodies(self.window())
+        } else {
+            self.missing_of_past()
+        };
         wanted.extend(self.withheld.aside());
         wanted
+    }
+
+    /// How many blocks to fetch from, from the first whose body is lacking on. What waits for its turn to be connected takes its
+    /// part, and may leave none.
+    pub(crate) fn window(&self) -> usize {
+        self.bodies.window().saturating_sub(self.chain.waiting_bodies())
     }
 
     pub(crate) fn expire_requests(&mut self) {

@@ -6,8 +6,8 @@
 //! block is still asked for of everybody who claims it; when it comes, the branch is as good as before. Whoever claims it, was
 //! asked and gave nothing is let go.
 //!
-//! What keeps a node from asking is held against no branch: a disk or signatures that it waits for, a snapshot that it
-//! fetches, having no peers, sleep.
+//! What keeps a node from asking is held against no branch: a disk or signatures that it waits for, blocks that it has yet to
+//! connect, a snapshot that it fetches, having no peers, sleep.
 //!
 //! Bounds: one block that is waited for, [`MAX_ASIDE`] that are not; of more, the oldest is asked for no longer.
 
@@ -84,6 +84,7 @@ impl Node {
         !self.ready
             || checking
             || !self.disk.has_room()
+            || self.window() == 0
             || self.is_joining()
             || self.greeted().next().is_none()
     }
