@@ -82,8 +82,8 @@ pub(crate) fn supply_at(spec: &ChainSpec, tip: Height) -> Amount {
     Amount::checked_sum(allocated.chain(rewards)).expect(WITHIN_SUPPLY)
 }
 
-/// The accounts that a block may change. They are taken in the order in which the block names them, by account or by address,
-/// as often as it does.
+/// The accounts that a block may change. They are taken one after the other, in the order in which the block names them, and as
+/// often as it does.
 struct Ledger {
     /// Sorted by key.
     changes: Vec<Change>,

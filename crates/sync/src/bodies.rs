@@ -6,6 +6,7 @@
 //! has, with twice the time and half the bodies each time, until it answers; the time shrinks again as it does. Once there is nothing
 //! left to deal out, the oldest bodies that a slow peer is at are asked of one that is idle and at least twice as fast: so the
 //! window moves on. Which peer sent a body does not matter: each is checked against its header.
+//!
 //! What the node wants lies in a [`BodyDownload::window`], together with what waits for its turn, so all of it is still at hand
 //! then.
 //!

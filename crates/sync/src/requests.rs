@@ -39,13 +39,15 @@ impl<Note> Default for Requests<Note> {
 impl<Note> Requests<Note> {
     /// Whether the peer has room for one more question, the reserved room left aside.
     pub fn may_ask(&self, peer: &PeerId) -> bool {
-        self.open.values().filter(|open| open.peer == *peer).count() < MAX_OPEN_PER_PEER - RESERVED
+        self.open_to(peer) < MAX_OPEN_PER_PEER - RESERVED
     }
 
     /// Notes a question that has to be answered within `patience` milliseconds.
     pub fn ask(&mut self, peer: PeerId, note: Note, now: Timestamp, patience: u64) -> RequestId {
-        let open = self.open.values().filter(|open| open.peer == peer).count();
-        debug_assert!(open < MAX_OPEN_PER_PEER, "others look for room first, and room is reserved for these");
+        debug_assert!(
+            self.open_to(&peer) < MAX_OPEN_PER_PEER,
+            "others look for room first, and room is reserved for these"
+        );
         let id = RequestId(self.next);
         self.next += 1;
         self.open.insert(id, Open { peer, note, asked: now, deadline: now.saturating_add(patience) });
@@ -78,6 +80,10 @@ impl<Note> Requests<Note> {
     /// The notes of all open questions.
     pub fn notes(&self) -> impl Iterator<Item = (&PeerId, &Note)> {
         self.open.values().map(|open| (&open.peer, &open.note))
+    }
+
+    fn open_to(&self, peer: &PeerId) -> usize {
+        self.open.values().filter(|open| open.peer == *peer).count()
     }
 
     fn take(&mut self, which: impl Fn(&Open<Note>) -> bool) -> Vec<(PeerId, Note)> {

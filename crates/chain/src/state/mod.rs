@@ -113,7 +113,7 @@ impl State {
             let mut arrived = true;
             for (end, key) in ends.iter_mut().zip(keys) {
                 if let Subtree::Branch(index) = end.subtree() {
-                    *end = self.branches.get(index).toward(key, depth);
+                    (*end, _) = self.branches.get(index).halves(key, depth);
                     arrived = false;
                 }
             }
@@ -181,9 +181,7 @@ impl State {
         let mut link = self.root;
         for depth in 0..steps {
             let Subtree::Branch(index) = link.subtree() else { return (depth, link) };
-            let branch = self.branches.get(index);
-            let (toward, other) =
-                if key.bit(depth) { (branch.right, branch.left) } else { (branch.left, branch.right) };
+            let (toward, other) = self.branches.get(index).halves(key, depth);
             beside(other);
             link = toward;
         }
@@ -234,9 +232,9 @@ impl State {
 }
 
 impl Branch {
-    /// The half in which a key lies, of a branch at this depth.
-    const fn toward(&self, key: &AccountKey, depth: usize) -> Link {
-        if key.bit(depth) { self.right } else { self.left }
+    /// The half in which a key lies, of a branch at this depth, and the other.
+    const fn halves(&self, key: &AccountKey, depth: usize) -> (Link, Link) {
+        if key.bit(depth) { (self.right, self.left) } else { (self.left, self.right) }
     }
 }
 
