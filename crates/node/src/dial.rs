@@ -75,6 +75,14 @@ impl Dialling {
         self.under_way.remove(id)
     }
 
+    /// Gives up the dials that have had their time.
+    fn take_overdue(&mut self, now: Timestamp) -> Vec<PeerId> {
+        let (under_way, overdue): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.under_way).into_iter().partition(|(_, dial)| dial.until > now);
+        self.under_way = under_way;
+        overdue.into_keys().collect()
+    }
+
     /// How many dials will be connections to stay.
     fn to_stay(&self) -> usize {
         self.under_way.values().filter(|dial| dial.origin != Origin::Feeler).count()
@@ -85,7 +93,9 @@ impl Node {
     /// Dials while there are too few connections of our own, feels for new peers, and asks for more.
     pub(crate) fn dial(&mut self) {
         let now = self.now;
-        self.dialling.under_way.retain(|_, dial| dial.until > now);
+        for id in self.dialling.take_overdue(now) {
+            self.note_missed(&id);
+        }
         self.let_feelers_go();
         while self.wants_to_dial() {
             let (peers, under_way) = (&self.peers, &self.dialling.under_way);

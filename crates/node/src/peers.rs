@@ -8,7 +8,7 @@ use tabchain_primitives::codec::Encode;
 use tabchain_primitives::{BlockHash, Height, Timestamp};
 use tabchain_records::Column;
 use tabchain_sync::allowance::Allowance;
-use tabchain_sync::book::{Regard, Source};
+use tabchain_sync::book::{Regard, Source, Standing};
 use tabchain_sync::eviction::{Candidate, whom_to_let_go};
 use tabchain_sync::message::MAX_PEERS_TOLD;
 use tabchain_sync::score::{DISCOURAGED, Fault, Score};
@@ -25,6 +25,8 @@ pub(crate) const MAX_KNOWN_BLOCKS: usize = 128;
 const HELLO_PATIENCE_MS: u64 = 15_000;
 /// A peer's new height is told to our own side at most so often.
 const TELL_CHANGE_MS: u64 = 1_000;
+/// Who has been with us for so long and is of use, is remembered for it; and again at most so often.
+const STAYED_MS: u64 = 10 * 60 * 1000;
 /// Peers are told of at most so often to one peer.
 const TELL_PEERS_EVERY_MS: u64 = 60_000;
 
@@ -33,6 +35,8 @@ const TELL_PEERS_EVERY_MS: u64 = 60_000;
 pub(crate) struct Peer {
     pub(crate) info: PeerInfo,
     pub(crate) since: Timestamp,
+    /// When it was last remembered for its use; since then it has stayed.
+    remembered_at: Timestamp,
     /// The number of our session with it.
     session: u64,
     pub(crate) hello: Option<Hello>,
@@ -87,6 +91,7 @@ impl Peer {
         Self {
             info,
             since,
+            remembered_at: since,
             session,
             hello: None,
             ahead: 0,
@@ -105,6 +110,11 @@ impl Peer {
             told_transactions: false,
             asked_for_transactions: false,
         }
+    }
+
+    /// Where it can be dialled, if that is known because it was.
+    fn dialled_at(&self) -> Option<PeerAddress> {
+        self.info.address.clone().filter(|_| self.info.outbound)
     }
 
     /// Whether its height is another than was told.
@@ -160,8 +170,17 @@ impl Node {
     }
 
     pub(crate) fn peer_down(&mut self, id: &PeerId) {
-        self.dialling.end(id);
+        if self.dialling.end(id).is_some() {
+            self.note_missed(id);
+        }
         self.peer_gone(id);
+    }
+
+    /// A dial came to nothing. That says nothing of the peer when we reach nobody.
+    pub(crate) fn note_missed(&mut self, id: &PeerId) {
+        if self.greeted().next().is_some() {
+            self.book.missed(id);
+        }
     }
 
     pub(crate) fn discovered(&mut self, id: PeerId, addresses: Vec<PeerAddress>) {
@@ -171,13 +190,26 @@ impl Node {
         self.book.add(id, addresses, Source::Found, self.now);
         // One that came to us is known to be good before it is known where it can be reached.
         if self.peers.get(&id).is_some_and(|peer| peer.hello.is_some()) {
-            self.note_good(id, None);
+            self.note_good(id, None, Standing::Greeted);
         }
     }
 
-    /// Remembers a peer that said a proper hello, and tells of it from now on, if it can be dialled.
-    fn note_good(&mut self, id: PeerId, address: Option<&PeerAddress>) {
-        if let Some(good) = self.book.good(id, address, self.now) {
+    /// A peer was of use: it was first with a block, or gave a body. If it has stayed with us for long, it is remembered for that.
+    pub(crate) fn note_use(&mut self, id: &PeerId) {
+        let now = self.now;
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        if now.since(peer.remembered_at) < STAYED_MS {
+            return;
+        }
+        peer.remembered_at = now;
+        let earned = if peer.origin == Origin::Chosen { Standing::Chosen } else { Standing::Guest };
+        let address = peer.dialled_at();
+        self.note_good(*id, address.as_ref(), earned);
+    }
+
+    /// Remembers a peer that was good, and tells of it from now on, if it can be dialled.
+    fn note_good(&mut self, id: PeerId, address: Option<&PeerAddress>, earned: Standing) {
+        if let Some(good) = self.book.good(id, address, earned, self.now) {
             self.disk.put(Column::Peers, id.as_bytes(), good.to_bytes());
         }
         self.erase_forgotten();
@@ -215,9 +247,8 @@ impl Node {
             self.dislike(id, Regard::Shunned);
             return self.disconnect(&id, Reason::WrongVersion);
         }
-        let (origin, outbound) = (peer.origin, peer.info.outbound);
-        let address = peer.info.address.clone().filter(|_| outbound);
-        self.note_good(id, address.as_ref());
+        let (origin, outbound, address) = (peer.origin, peer.info.outbound, peer.dialled_at());
+        self.note_good(id, address.as_ref(), Standing::Greeted);
         let has_outbound = self.has_outbound();
         let tells_of_more = hello.tip.work > self.best_claim().work && !self.chain.contains(&hello.tip.hash);
         if origin == Origin::Feeler && has_outbound && !tells_of_more {
@@ -360,6 +391,7 @@ impl Node {
         if let Some(peer) = self.peers.get_mut(id) {
             peer.merits.last_block = Some(self.now);
         }
+        self.note_use(id);
     }
 
     pub(crate) fn disconnect(&mut self, id: &PeerId, reason: Reason) {

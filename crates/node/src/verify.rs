@@ -145,7 +145,12 @@ impl Node {
                     Verdict::AllValid => verdict,
                 };
                 match checked.verified(verdict) {
-                    Ok(block) => self.keep_block(block),
+                    Ok(block) => {
+                        self.keep_block(block);
+                        if let Source::Peer(peer) = source {
+                            self.note_use(&peer);
+                        }
+                    }
                     Err(error) => self.refuse_block(&hash, source, &error),
                 }
             }

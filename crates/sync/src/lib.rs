@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | [`allowance`] | whether a peer asks too much | two numbers |
 //! | [`message`] | the bytes of link and fetch | frames, lists: each bounded before it is allocated |
-//! | [`book`] | whom to dial | 256 good peers and 256 heard of, of 4 addresses, 64 told by one peer |
+//! | [`book`] | whom to dial | 256 good peers, of which 192 proved themselves, and 256 heard of, of 4 addresses, 64 told by one peer |
 //! | [`eviction`] | whose place a newcomer gets | nothing |
 //! | [`score`] | who has to go | a number |
 //! | [`requests`] | what still waits for an answer | 8 questions to a peer |

@@ -9,7 +9,7 @@ use tabchain_primitives::{
     Action, Anchor, Block, Decode, Encode, HEADER_BYTES, Header, Height, Timestamp, Transaction,
     codec::write_list,
 };
-use tabchain_sync::book::GoodPeer;
+use tabchain_sync::book::{GoodPeer, Standing};
 use tabchain_sync::{
     Body, Chunk, CompactBlock, Failure, Hello, Keeps, LinkMessage, MAX_LINK_BYTES, MAX_REQUEST_BYTES,
     MAX_RESPONSE_BYTES, Message, PROTOCOL_VERSION, PeerAddress, PeerId, PeerRecord, Request, RequestId,
@@ -92,10 +92,15 @@ pub(super) fn good_peer(bytes: &[u8]) -> bool {
 
 pub(super) fn good_peers() -> Vec<Vec<u8>> {
     let address = |text: &str| PeerAddress::new(text).expect("short");
-    let addresses = [vec![], vec![address("/memory/1"), address("/dns4/relay/tcp/443/wss")]];
-    addresses
-        .map(|addresses| GoodPeer { last_good: Timestamp::from_millis(1), addresses }.to_bytes())
-        .to_vec()
+    let addresses = vec![address("/memory/1"), address("/dns4/relay/tcp/443/wss")];
+    let last_good = Timestamp::from_millis(1);
+    let greeted = [vec![], addresses.clone()].map(|addresses| (Standing::Greeted, addresses));
+    let proven = [Standing::Guest, Standing::Chosen].map(|standing| (standing, addresses.clone()));
+    greeted
+        .into_iter()
+        .chain(proven)
+        .map(|(standing, addresses)| GoodPeer { standing, last_good, addresses }.to_bytes())
+        .collect()
 }
 
 /// A batch says what each says.

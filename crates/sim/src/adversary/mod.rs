@@ -11,6 +11,7 @@
 //! | [`CheapHeaders`] | answers every question for headers with a forged chain of easy ones |
 //! | [`SelfishMiner`] | keeps the blocks it finds to itself until others come near |
 //! | [`Sybil`] | tells of nobody but its accomplices |
+//! | [`PasserBy`] | says a proper hello, and hangs up |
 //! | [`Flood`] | says too much of one thing |
 //! | [`Stutter`] | has bits of its messages turned over |
 //!
@@ -26,4 +27,4 @@ pub use blocks::{Stalling, Withholding, WrongBodies};
 pub use flood::{Flood, Junk};
 pub use headers::{Boaster, CheapHeaders, Silent, forge};
 pub use selfish::SelfishMiner;
-pub use talk::{Stutter, Sybil};
+pub use talk::{PasserBy, Stutter, Sybil};

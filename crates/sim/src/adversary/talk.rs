@@ -34,6 +34,35 @@ impl Behaviour for Sybil {
     }
 }
 
+/// Says a proper hello and nothing else, and hangs up a few seconds later: it costs its maker next to nothing, and can be done under
+/// any number of names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PasserBy;
+
+impl Behaviour for PasserBy {
+    fn says(&mut self, _to: PeerId, message: Message, _scene: &mut Scene<'_>) -> Option<Message> {
+        Some(message).filter(is_hello)
+    }
+
+    fn hears(&mut self, _from: PeerId, message: Message, _scene: &mut Scene<'_>) -> Option<Message> {
+        Some(message).filter(is_hello)
+    }
+
+    fn acts(&mut self, scene: &mut Scene<'_>) {
+        for &peer in scene.peers {
+            scene.hang_up(peer);
+        }
+    }
+
+    fn pace_ms(&self) -> Option<u64> {
+        Some(7_000)
+    }
+}
+
+const fn is_hello(message: &Message) -> bool {
+    matches!(message, Message::Link(LinkMessage::Hello(_)))
+}
+
 /// Has a few bits of every so many messages turned over, where what results still is a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Stutter {
