@@ -9,6 +9,7 @@ use tabchain_sim::adversary::{
     WrongBodies, forge,
 };
 use tabchain_sim::{Access, Place, Sim};
+use tabchain_sync::transactions::MAX_WANTED_PER_PEER;
 use tabchain_tests::{address, agree, height, pay, world, world_of_minutes};
 
 const MINUTE: u64 = 60_000;
@@ -219,11 +220,14 @@ fn transactions_with_bad_signatures_cost_the_sender_its_place_and_the_rest_go_on
     let (mut sim, nodes) = settled(207, 3, 5);
     let flooder = sim.add_node();
     sim.behave(flooder, Flood::new(Junk::BadSignatures(Key::new(2).public()), 4, 1_000));
+    let before = sim.chronicle().signatures();
     for &node in &nodes {
         sim.connect(flooder, node);
     }
     sim.run_for(MINUTE);
     assert!(nodes.iter().all(|&node| sent_away(&sim, node, flooder)));
+    let checked = sim.chronicle().signatures() - before;
+    assert!(checked <= (nodes.len() * MAX_WANTED_PER_PEER) as u64, "{checked} were checked");
     pay(&mut sim, nodes[1], 2, 0);
     assert!(sim.run_until(MINUTE, |sim| tabchain_tests::account(sim, nodes[2], 2).nonce.value() == 1));
 }

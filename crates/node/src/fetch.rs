@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use tabchain_consensus::CheckedTransaction;
 use tabchain_primitives::{BlockHash, Transaction, TxId};
 use tabchain_sync::book::Regard;
 use tabchain_sync::compact::Reconstruction;
@@ -207,9 +208,8 @@ impl Node {
         if !self.has_room_to_verify() {
             return;
         }
-        let (requests, mempool, verifying) = (&self.requests, &self.mempool, &self.verifying);
-        let have = |id: &TxId| mempool.contains(id) || verifying.contains(id);
-        for (peer, ids) in self.relay.questions(|peer| requests.may_ask(peer), have) {
+        let (requests, mempool) = (&self.requests, &self.mempool);
+        for (peer, ids) in self.relay.questions(|peer| requests.may_ask(peer), |id| mempool.contains(id)) {
             self.ask(peer, Request::Transactions(ids.clone()), Asked::Transactions(ids), PATIENCE_MS);
         }
     }
@@ -253,25 +253,43 @@ impl Node {
         }
     }
 
+    /// What comes is wanted of this peer until it is checked; the rest may be had from others.
     fn transactions_came(&mut self, peer: PeerId, asked: &[TxId], transactions: Vec<Transaction>) {
-        let ids: Vec<_> = transactions.iter().map(Transaction::id).collect();
-        let given: BTreeSet<_> = ids.iter().copied().collect();
-        self.relay.answered(&peer, asked, &given);
-        if given.len() != ids.len() || !ids.iter().all(|id| asked.contains(id)) {
-            return self.blame(&peer, Fault::Noise);
+        let given: BTreeSet<_> = transactions.iter().map(Transaction::id).collect();
+        let checked = if given.len() == transactions.len() && given.iter().all(|id| asked.contains(id)) {
+            self.check_all_relayed(&peer, transactions)
+        } else {
+            self.blame(&peer, Fault::Noise);
+            Vec::new()
+        };
+        let checked_ids: BTreeSet<_> = checked.iter().map(CheckedTransaction::id).collect();
+        let rest: Vec<_> = asked.iter().copied().filter(|id| !checked_ids.contains(id)).collect();
+        self.relay.failed(&peer, &rest);
+        if !checked.is_empty() {
+            self.verify(Job::Relayed { checked, peer });
         }
+    }
+
+    /// Those of a peer's transactions that are worth the check of their signatures; none if there is no room for that now, or the
+    /// peer had to go.
+    fn check_all_relayed(
+        &mut self,
+        peer: &PeerId,
+        transactions: Vec<Transaction>,
+    ) -> Vec<CheckedTransaction> {
         let mut checked = Vec::new();
         for transaction in transactions {
-            match self.check_relayed(&peer, transaction) {
+            match self.check_relayed(peer, transaction) {
                 Ok(transaction) => checked.extend(transaction),
                 Err(id) => {
                     self.relay.refuse(id);
-                    self.blame(&peer, Fault::InvalidTransaction);
+                    self.blame(peer, Fault::InvalidTransaction);
                 }
             }
         }
-        if !checked.is_empty() && self.has_room_to_verify() {
-            self.verify(Job::Relayed { checked, peer });
+        if !self.has_room_to_verify() || !self.peers.contains_key(peer) {
+            checked.clear();
         }
+        checked
     }
 }

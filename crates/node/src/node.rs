@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tabchain_chain::{Chain, Weighing};
 use tabchain_mempool::Mempool;
-use tabchain_primitives::{BlockHash, Height, Timestamp, TxId};
+use tabchain_primitives::{BlockHash, Height, Timestamp};
 use tabchain_records::{Query, Rows, StoreError};
 use tabchain_sync::bodies::BodyDownload;
 use tabchain_sync::book::PeerBook;
@@ -81,8 +81,6 @@ pub struct Node {
     pub(crate) jobs: BTreeMap<JobId, Job>,
     /// Blocks among them.
     pub(crate) blocks_out: BlocksOut,
-    /// Peers' transactions among them.
-    pub(crate) verifying: BTreeSet<TxId>,
     next_job: u64,
 
     pub(crate) peers: BTreeMap<PeerId, Peer>,
@@ -162,7 +160,6 @@ impl Node {
             no_undo: None,
             jobs: BTreeMap::new(),
             blocks_out: BlocksOut::default(),
-            verifying: BTreeSet::new(),
             next_job: 0,
             peers: BTreeMap::new(),
             dialling: Dialling::default(),

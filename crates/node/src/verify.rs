@@ -1,7 +1,8 @@
 //! Signatures sent out to be verified. Whatever is cheap to check was checked before.
 //!
 //! Bounds: a block is verified once at a time, and no more blocks are fetched while [`MAX_SIGNATURES_OUT`] signatures of them
-//! or [`MAX_BLOCK_BYTES_OUT`] are out; transactions of peers come from bounded requests, and nothing of them is taken while
+//! or [`MAX_BLOCK_BYTES_OUT`] are out; of transactions, no more of one peer than are asked of it at a time
+//! ([`MAX_WANTED_PER_PEER`](tabchain_sync::transactions::MAX_WANTED_PER_PEER)), and nothing is taken while
 //! [`MAX_TRANSACTION_JOBS`] or [`MAX_RELAYED_BYTES`] are out.
 
 use std::collections::BTreeSet;
@@ -99,9 +100,6 @@ impl Node {
         if checks.0.is_empty() {
             return self.finish(job, Verdict::AllValid);
         }
-        if let Job::Relayed { checked, .. } = &job {
-            self.verifying.extend(checked.iter().map(CheckedTransaction::id));
-        }
         let id = self.new_job();
         self.blocks_out.add(&job);
         self.jobs.insert(id, job);
@@ -160,21 +158,18 @@ impl Node {
         }
     }
 
-    /// Admits what is valid. After an invalid one the rest is verified again: nothing valid is lost because something
-    /// invalid came first.
+    /// Admits what is valid, up to the first that is not. No honest node has that to give, so whoever gave it is sent away, and
+    /// what else it gave is dropped unchecked: others who told of the same are asked for it.
     fn relayed_verified(&mut self, checked: Vec<CheckedTransaction>, peer: PeerId, verdict: Verdict) {
-        for transaction in &checked {
-            self.verifying.remove(&transaction.id());
-        }
-        let (valid, rest) = split(checked, verdict);
+        let ids: Vec<_> = checked.iter().map(CheckedTransaction::id).collect();
+        let (valid, _) = split(checked, verdict);
         for transaction in valid {
+            self.relay.took(&transaction.id());
             self.admit_relayed(peer, transaction);
         }
-        if matches!(verdict, Verdict::Invalid { .. }) {
-            self.blame(&peer, Fault::InvalidTransaction);
-        }
-        if !rest.is_empty() && self.peers.contains_key(&peer) {
-            self.verify(Job::Relayed { checked: rest, peer });
+        if let Verdict::Invalid { index } = verdict {
+            self.relay.failed(&peer, ids.get(index..).unwrap_or_default());
+            self.blame(&peer, Fault::Dishonest);
         }
     }
 

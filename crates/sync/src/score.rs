@@ -13,9 +13,9 @@ const HALF_LIFE_MS: u64 = 10 * 60 * 1000;
 /// What a peer did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Something that no honest node ever sends: a header without work, a frame out of place.
+    /// Something that no honest node ever sends: a header without work, a forged signature, a frame out of place.
     Dishonest,
-    /// A transaction that breaks a rule which needs no state.
+    /// A transaction that breaks a rule which needs neither a state nor the check of its signature.
     InvalidTransaction,
     /// A body that is not the one its header commits to.
     WrongBody,

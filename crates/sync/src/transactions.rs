@@ -1,10 +1,11 @@
 //! Transaction relay: announced by id, asked for once, passed on to those who don't know it.
 //!
 //! What a peer announces waits at that peer until it can be asked for; only so much is asked of one peer at a time. An id is
-//! asked of one peer; the others that announced it are asked when that one fails.
+//! asked of one peer; the others that announced it are asked when that one fails. It is wanted of that peer until its signature has
+//! been checked: so what one peer gives is checked in small parts, and what it forged is still to be had from others.
 //!
 //! Bounds, for each peer: known ids up to [`MAX_KNOWN`] (the latest), ids waiting to be asked for up to [`MAX_HEARD`] (the latest), ids
-//! waiting to be told to it up to [`MAX_QUEUED`], ids asked of it up to [`MAX_WANTED_PER_PEER`]: no peer's flood takes anything from
+//! waiting to be told to it up to [`MAX_QUEUED`], ids asked of it or given by it and not checked yet up to [`MAX_WANTED_PER_PEER`]: no peer's flood takes anything from
 //! what may be asked of another. Refused ids up to [`MAX_REFUSED`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ pub const MAX_KNOWN: usize = 4_096;
 pub const MAX_HEARD: usize = 1_024;
 /// The most ids waiting to be told to one peer.
 pub const MAX_QUEUED: usize = 1_024;
-/// The most transactions being fetched from one peer.
+/// The most transactions being fetched from one peer, and being checked.
 pub const MAX_WANTED_PER_PEER: usize = 256;
 /// The most ids remembered as refused.
 pub const MAX_REFUSED: usize = 4_096;
@@ -68,8 +69,11 @@ impl TransactionRelay {
         });
     }
 
-    /// A peer left. What it was asked for is given back by [`TransactionRelay::failed`].
+    /// A peer left. What was wanted of it may be had from others.
     pub fn left(&mut self, peer: &PeerId) {
+        let of_it = self.wanted.iter().filter(|(_, wanted)| wanted.from == *peer);
+        let ids: Vec<TxId> = of_it.map(|(id, _)| *id).collect();
+        self.failed(peer, &ids);
         self.lanes.remove(peer);
     }
 
@@ -117,16 +121,12 @@ impl TransactionRelay {
         questions
     }
 
-    /// An answer came: what was asked for and came is wanted no more, the rest may be had from others.
-    pub fn answered(&mut self, peer: &PeerId, asked: &[TxId], given: &BTreeSet<TxId>) {
-        let (came, missing): (Vec<TxId>, Vec<TxId>) = asked.iter().partition(|id| given.contains(*id));
-        for id in came {
-            self.done(&id);
-        }
-        self.failed(peer, &missing);
+    /// A transaction was given and is good: it is wanted no more.
+    pub fn took(&mut self, id: &TxId) {
+        self.done(id);
     }
 
-    /// No answer came: whoever else announced it will be asked.
+    /// The peer did not give these, or not as they should be: whoever else announced them will be asked.
     pub fn failed(&mut self, peer: &PeerId, asked: &[TxId]) {
         for id in asked {
             if self.wanted.get(id).is_none_or(|wanted| wanted.from != *peer) {
@@ -266,12 +266,31 @@ mod tests {
         assert_eq!(asked(&mut relay), [(peer(1), vec![id(1), id(2)])]);
         relay.announced(peer(2), &[id(1)], |_| false);
         assert!(asked(&mut relay).is_empty());
-        relay.answered(&peer(1), &[id(1), id(2)], &BTreeSet::from([id(2)]));
+        relay.took(&id(2));
+        relay.failed(&peer(1), &[id(1)]);
         assert_eq!(asked(&mut relay), [(peer(2), vec![id(1)])]);
         relay.failed(&peer(2), &[id(1)]);
         assert!(asked(&mut relay).is_empty(), "nobody else has it");
         relay.announced(peer(1), &[id(1)], |_| false);
         assert_eq!(asked(&mut relay), [(peer(1), vec![id(1)])], "nobody is asked any more, so again");
+    }
+
+    #[test]
+    fn what_was_wanted_of_a_peer_that_left_is_asked_of_others_even_if_it_comes_back() {
+        let mut relay = relay();
+        relay.announced(peer(1), &[id(1), id(2)], |_| false);
+        assert_eq!(asked(&mut relay).len(), 1);
+        relay.announced(peer(2), &[id(1)], |_| false);
+        assert!(asked(&mut relay).is_empty());
+        relay.left(&peer(1));
+        assert_eq!(asked(&mut relay), [(peer(2), vec![id(1)])]);
+        relay.joined(peer(1));
+        // What was on its way in its first life comes to nothing now.
+        relay.failed(&peer(1), &[id(1), id(2)]);
+        relay.took(&id(1));
+        assert!(asked(&mut relay).is_empty());
+        relay.announced(peer(1), &flood(0, 600), |_| false);
+        assert_eq!(asked(&mut relay)[0].1.len(), MAX_WANTED_PER_PEER);
     }
 
     #[test]
@@ -283,7 +302,9 @@ mod tests {
         for _ in 0..3 {
             let (_, ids) = asked(&mut relay).remove(0);
             assert!(asked(&mut relay).is_empty(), "one question is as much as may be wanted of one peer");
-            relay.answered(&peer(1), &ids, &ids.iter().copied().collect());
+            for id in &ids {
+                relay.took(id);
+            }
             got.extend(ids);
         }
         assert_eq!(got, flood(0, 600));
