@@ -8,33 +8,29 @@
 //! - Discovery without a cookie begins where the one before it ended, so that everyone is offered equally often. With a
 //!   cookie it tells only what was registered since.
 //!
-//! Bounds: requests are at most 4 KiB and answers at most [`MAX_DISCOVERED`] registrations; the number of registrations is
-//! capped in total and per peer; a cookie is a number, and nothing is kept for it.
+//! Bounds: requests and answers have those of `tabchain_rendezvous`; the number of registrations is capped in total and per
+//! peer; a cookie is a number, and nothing is kept for it.
 
 mod registry;
-mod wire;
 
 use std::iter;
 use std::time::{Duration, Instant};
 
+use libp2p::PeerId;
 use libp2p::request_response::{self, ProtocolSupport};
-use libp2p::{PeerId, StreamProtocol};
+use tabchain_rendezvous::{Answer, Codec, PROTOCOL, Request};
 
 pub(crate) use registry::Registry;
-use registry::{Nonsense, Request};
-pub(crate) use wire::{RendezvousCodec, Wire};
-
-/// The most registrations in one answer.
-pub(crate) const MAX_DISCOVERED: usize = 64;
-
-const PROTOCOL: StreamProtocol = StreamProtocol::new("/rendezvous/1.0.0");
+use registry::{Query, Registration};
 
 /// How long one request may take, and how many one connection may have under way.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_REQUESTS_UNDER_WAY: usize = 8;
 
 /// The libp2p side: requests come out of it as events.
-pub(crate) type Behaviour = request_response::Behaviour<RendezvousCodec>;
+pub(crate) type Behaviour = request_response::Behaviour<Codec>;
+/// What comes out of it.
+pub(crate) type Event = request_response::Event<Request, Answer>;
 
 /// What the rendezvous point did with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +40,6 @@ pub(crate) enum Served {
     Unregistered,
     Discovered,
     DiscoveryRefused,
-    /// A response, or nothing that the protocol knows.
-    Nonsense,
 }
 
 /// A behaviour that takes requests and makes none.
@@ -53,30 +47,31 @@ pub(crate) fn behaviour() -> Behaviour {
     let config = request_response::Config::default()
         .with_request_timeout(REQUEST_TIMEOUT)
         .with_max_concurrent_streams(MAX_REQUESTS_UNDER_WAY);
-    Behaviour::with_codec(RendezvousCodec, iter::once((PROTOCOL, ProtocolSupport::Inbound)), config)
+    Behaviour::with_codec(Codec, iter::once((PROTOCOL, ProtocolSupport::Inbound)), config)
 }
 
 /// Carries out what `peer` asks for, and gives the answer if the protocol has one for it.
 pub(crate) fn serve(
     registry: &mut Registry,
     peer: PeerId,
-    message: Wire,
+    request: Request,
     now: Instant,
-) -> (Served, Option<Wire>) {
-    match Request::try_from(message) {
-        Ok(Request::Register(wanted)) => match wanted.and_then(|wanted| registry.register(peer, wanted, now))
-        {
-            Ok(ttl) => (Served::Registered, Some(Wire::registered(ttl))),
-            Err(refusal) => (Served::RegistrationRefused, Some(Wire::not_registered(refusal))),
-        },
-        Ok(Request::Unregister(namespace)) => {
+) -> (Served, Option<Answer>) {
+    match request {
+        Request::Register(wanted) => {
+            let outcome =
+                Registration::try_from(wanted).and_then(|wanted| registry.register(peer, wanted, now));
+            let served = if outcome.is_ok() { Served::Registered } else { Served::RegistrationRefused };
+            (served, Some(Answer::Registered(outcome)))
+        }
+        Request::Unregister(namespace) => {
             registry.unregister(peer, &namespace);
             (Served::Unregistered, None)
         }
-        Ok(Request::Discover(wanted)) => match wanted.map(|wanted| registry.discover(peer, &wanted, now)) {
-            Ok((found, cookie)) => (Served::Discovered, Some(Wire::discovered(found, &cookie))),
-            Err(refusal) => (Served::DiscoveryRefused, Some(Wire::not_discovered(refusal))),
-        },
-        Err(Nonsense) => (Served::Nonsense, None),
+        Request::Discover(wanted) => {
+            let outcome = Query::try_from(wanted).map(|wanted| registry.discover(peer, &wanted, now));
+            let served = if outcome.is_ok() { Served::Discovered } else { Served::DiscoveryRefused };
+            (served, Some(Answer::Discovered(outcome)))
+        }
     }
 }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::config::{Announce, Config, Host};
 use crate::metrics::{Answer, Metrics};
-use crate::rendezvous::{self, Registry, Served, Wire};
+use crate::rendezvous::{self, Registry, Served};
 use address::{tcp_port, websocket_address};
 use setup::{Behaviour, BehaviourEvent};
 
@@ -274,7 +274,7 @@ impl Network {
         self.metrics.registrations.set(length(self.registry.len()));
     }
 
-    fn on_rendezvous_event(&mut self, event: request_response::Event<Wire, Wire>) {
+    fn on_rendezvous_event(&mut self, event: rendezvous::Event) {
         use request_response::{Event, Message};
         // Whatever else happens on these streams is a client's hurry or mistake, and its own loss.
         let Event::Message { peer, message: Message::Request { request, channel, .. }, .. } = event else {
@@ -294,7 +294,7 @@ impl Network {
             Served::RegistrationRefused => registration(&Answer::REFUSED),
             Served::Discovered => discovery(&Answer::ACCEPTED),
             Served::DiscoveryRefused => discovery(&Answer::REFUSED),
-            Served::Unregistered | Served::Nonsense => 0,
+            Served::Unregistered => 0,
         };
         self.show_gauges();
     }

@@ -2,11 +2,11 @@
 
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{identify, ping, relay, rendezvous};
+use libp2p::{identify, ping, relay};
 use libp2p_webrtc_browser as webrtc;
 
 use crate::config::NetConfig;
-use crate::{fetch, introducers, link};
+use crate::{fetch, introducers, link, rendezvous};
 
 const MAX_CONNECTIONS: u32 = 96;
 const MAX_PENDING: u32 = 32;
@@ -21,7 +21,7 @@ pub(crate) struct Behaviour {
     circuits: relay::client::Behaviour,
     introducer: relay::Behaviour,
     pub(crate) webrtc: webrtc::Behaviour,
-    pub(crate) rendezvous: rendezvous::client::Behaviour,
+    pub(crate) rendezvous: rendezvous::Behaviour,
     // Before the link: it is to serve a connection's requests before our hello says so.
     pub(crate) fetch: fetch::Behaviour,
     pub(crate) link: link::Behaviour,
@@ -48,7 +48,7 @@ impl Behaviour {
             circuits,
             introducer: introducers::behaviour(config.peer_id()),
             webrtc,
-            rendezvous: rendezvous::client::Behaviour::new(config.key.clone()),
+            rendezvous: rendezvous::behaviour(),
             fetch: fetch::Behaviour::new(config.fetch.clone()),
             link: link::Behaviour::new(config.peer_id(), config.link.clone()),
         }

@@ -28,6 +28,7 @@ mod message;
 mod path;
 mod pauses;
 mod relays;
+mod rendezvous;
 mod requests;
 mod swarm;
 mod transport;

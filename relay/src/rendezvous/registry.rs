@@ -5,48 +5,14 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use libp2p::PeerId;
-use libp2p::core::{PeerRecord, SignedEnvelope};
-use thiserror::Error;
+use tabchain_rendezvous::{
+    Discover, Found, MAX_ANSWER, MAX_FOUND, MAX_NAMESPACE, MAX_TTL, MIN_TTL, Refusal, Register,
+};
 
-use super::MAX_DISCOVERED;
-use super::wire::{Discover, Kind, Register, Wire};
-
-/// The longest namespace, in bytes, that the specification allows.
-const MAX_NAMESPACE: usize = 255;
-
-/// The shortest registration, in seconds: renewing more often than every half of this would be noise.
-const MIN_TTL: u64 = 30;
-
-/// The longest registration, in seconds, and what is meant when none is asked for.
-const MAX_TTL: u64 = 2 * 60 * 60;
-
-/// Why something is refused; each has its status in the protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Refusal {
-    #[error("the namespace must be 1 to 255 bytes")]
-    Namespace,
-    #[error("no valid signed peer record")]
-    Record,
-    #[error("the time must be between 30 seconds and two hours")]
-    Ttl,
-    #[error("not a cookie of this namespace")]
-    Cookie,
-    #[error("the record is another peer's")]
-    NotYours,
-    #[error("no room for another registration")]
-    Full,
-}
-
-/// Not a request at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Nonsense;
-
-/// A request with its form checked.
-pub(super) enum Request {
-    Register(Result<Registration, Refusal>),
-    Unregister(String),
-    Discover(Result<Query, Refusal>),
-}
+/// What an answer takes beside its registrations, in bytes: its status, and the longest cookie.
+const AROUND_ALL: usize = 512;
+/// What a registration takes in an answer beside its namespace and its record.
+const AROUND_ONE: usize = 32;
 
 /// A registration that a peer asks for.
 pub(super) struct Registration {
@@ -63,15 +29,6 @@ pub(super) struct Query {
     namespace: Option<String>,
     since: Option<Cookie>,
     limit: usize,
-}
-
-/// One registration, as discovery tells it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) namespace: String,
-    pub(super) record: Vec<u8>,
-    /// The seconds that are left of it.
-    pub(super) ttl: u64,
 }
 
 /// How far a peer has been told: up to a registration's number, in one namespace or (empty) in all.
@@ -92,36 +49,19 @@ impl Cookie {
     }
 }
 
-impl TryFrom<Wire> for Request {
-    type Error = Nonsense;
-
-    fn try_from(message: Wire) -> Result<Self, Nonsense> {
-        match message.kind.map(Kind::try_from) {
-            Some(Ok(Kind::Register)) => Ok(Self::Register(message.register.ok_or(Nonsense)?.try_into())),
-            Some(Ok(Kind::Discover)) => Ok(Self::Discover(message.discover.ok_or(Nonsense)?.try_into())),
-            Some(Ok(Kind::Unregister)) => {
-                Ok(Self::Unregister(message.unregister.and_then(|wanted| wanted.namespace).ok_or(Nonsense)?))
-            }
-            _ => Err(Nonsense),
-        }
-    }
-}
-
 impl TryFrom<Register> for Registration {
     type Error = Refusal;
 
     fn try_from(wanted: Register) -> Result<Self, Refusal> {
-        let namespace = wanted.namespace.filter(|name| (1..=MAX_NAMESPACE).contains(&name.len()));
-        let namespace = namespace.ok_or(Refusal::Namespace)?;
+        let namespace = wanted.namespace.as_ref().filter(|name| (1..=MAX_NAMESPACE).contains(&name.len()));
+        let namespace = namespace.ok_or(Refusal::Namespace)?.clone();
         let ttl = wanted.ttl.unwrap_or(MAX_TTL);
         if !(MIN_TTL..=MAX_TTL).contains(&ttl) {
             return Err(Refusal::Ttl);
         }
-        // A record that clients can't read would spoil the whole answer it is handed on in.
-        let record = wanted.signed_peer_record.ok_or(Refusal::Record)?;
-        let envelope = SignedEnvelope::from_protobuf_encoding(&record).map_err(|_| Refusal::Record)?;
-        let owner = PeerRecord::from_signed_envelope(envelope).map_err(|_| Refusal::Record)?.peer_id();
-        Ok(Self { namespace, owner, record, ttl })
+        // A record that clients can't read would only take up room.
+        let owner = wanted.signed_record()?.peer_id();
+        Ok(Self { namespace, owner, record: wanted.record.ok_or(Refusal::Record)?, ttl })
     }
 }
 
@@ -137,7 +77,7 @@ impl TryFrom<Discover> for Query {
             Some(_) => return Err(Refusal::Cookie),
         };
         let limit = wanted.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
-        Ok(Self { namespace, since, limit: limit.min(MAX_DISCOVERED) })
+        Ok(Self { namespace, since, limit: limit.min(MAX_FOUND) })
     }
 }
 
@@ -164,6 +104,29 @@ struct Entry {
     record: Vec<u8>,
     expires: Instant,
     number: u64,
+}
+
+/// What is left of an answer.
+struct Room {
+    registrations: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn new(registrations: usize) -> Self {
+        Self { registrations, bytes: MAX_ANSWER - AROUND_ALL }
+    }
+
+    /// Whether one more fits, which takes up its room.
+    fn takes(&mut self, entry: &Entry) -> bool {
+        let bytes = entry.namespace.len() + entry.record.len() + AROUND_ONE;
+        if self.registrations == 0 || self.bytes < bytes {
+            return false;
+        }
+        self.registrations -= 1;
+        self.bytes -= bytes;
+        true
+    }
 }
 
 impl Registry {
@@ -239,12 +202,13 @@ impl Registry {
         }
     }
 
-    /// Others than `asker` that match the query, and how far it has now been told.
-    pub(super) fn discover(&mut self, asker: PeerId, query: &Query, now: Instant) -> (Vec<Found>, Cookie) {
+    /// Others than `asker` that match the query, as many as an answer has room for, with a cookie for what is new then.
+    pub(super) fn discover(&mut self, asker: PeerId, query: &Query, now: Instant) -> Found {
         let matches = |entry: &Entry| {
             let named = query.namespace.as_ref().is_none_or(|name| *name == entry.namespace);
             named && entry.peer != asker && entry.expires > now
         };
+        let mut room = Room::new(query.limit);
         let total = self.entries.len();
         let mut chosen: Vec<&Entry>;
         let mut told = self.newest;
@@ -252,25 +216,28 @@ impl Registry {
             chosen =
                 self.entries.iter().filter(|entry| matches(entry) && entry.number > since.told).collect();
             chosen.sort_unstable_by_key(|entry| entry.number);
-            if chosen.len() > query.limit {
-                chosen.truncate(query.limit);
+            let fitting = chosen.iter().take_while(|entry| room.takes(entry)).count();
+            if chosen.len() > fitting {
+                chosen.truncate(fitting);
                 told = chosen.last().map_or(since.told, |entry| entry.number);
             }
         } else {
             let (before, after) = self.entries.split_at(self.cursor.min(total));
             let around = after.iter().chain(before).enumerate().filter(|(_, entry)| matches(entry));
-            let (steps, found): (Vec<usize>, Vec<&Entry>) = around.take(query.limit).unzip();
+            let (steps, found): (Vec<usize>, Vec<&Entry>) =
+                around.take_while(|(_, entry)| room.takes(entry)).unzip();
             if let Some(last) = steps.last() {
                 self.cursor = (self.cursor.min(total) + last + 1) % total;
             }
             chosen = found;
         }
-        let found = chosen.into_iter().map(|entry| Found {
-            namespace: entry.namespace.clone(),
-            record: entry.record.clone(),
-            ttl: entry.expires.duration_since(now).as_secs(),
+        let registrations = chosen.into_iter().map(|entry| Register {
+            namespace: Some(entry.namespace.clone()),
+            record: Some(entry.record.clone()),
+            ttl: Some(entry.expires.duration_since(now).as_secs()),
         });
-        (found.collect(), Cookie { told, namespace: query.namespace.clone().unwrap_or_default() })
+        let cookie = Cookie { told, namespace: query.namespace.clone().unwrap_or_default() };
+        Found { registrations: registrations.collect(), cookie: cookie.to_bytes() }
     }
 
     fn place_of(&self, peer: PeerId, namespace: &str) -> Option<usize> {
@@ -295,6 +262,11 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
+    use futures::executor::block_on;
+    use futures::io::Cursor;
+    use libp2p::request_response::Codec as _;
+    use tabchain_rendezvous::{Answer, Codec, MAX_REQUEST, PROTOCOL};
+
     use super::*;
 
     const SPACE: &str = "tabchain/dev";
@@ -308,12 +280,13 @@ mod tests {
         Registration { namespace: namespace.to_owned(), owner, record: vec![label], ttl: 60 }
     }
 
-    fn query(limit: usize, since: Option<Cookie>) -> Query {
+    fn query(limit: usize, cookie: Option<Vec<u8>>) -> Query {
+        let since = cookie.map(|bytes| Cookie::from_bytes(&bytes).expect("one of ours"));
         Query { namespace: Some(SPACE.to_owned()), since, limit }
     }
 
-    fn labels(found: &[Found]) -> Vec<u8> {
-        found.iter().map(|found| found.record[0]).collect()
+    fn labels(found: &Found) -> Vec<u8> {
+        found.registrations.iter().map(|found| found.record.as_ref().expect("it has one")[0]).collect()
     }
 
     fn filled(count: u8, now: Instant) -> (Registry, Vec<PeerId>) {
@@ -330,7 +303,7 @@ mod tests {
         let now = Instant::now();
         let (mut registry, peers) = filled(5, now);
         let asker = PeerId::random();
-        let mut ask = |asker| labels(&registry.discover(asker, &query(3, None), now).0);
+        let mut ask = |asker| labels(&registry.discover(asker, &query(3, None), now));
         assert_eq!([ask(asker), ask(asker)], [vec![0, 1, 2], vec![3, 4, 0]]);
         assert_eq!(ask(peers[1]), [2, 3, 4], "nobody is offered themselves");
     }
@@ -340,18 +313,52 @@ mod tests {
         let now = Instant::now();
         let (mut registry, peers) = filled(2, now);
         let asker = PeerId::random();
-        let (found, cookie) = registry.discover(asker, &query(10, None), now);
-        assert_eq!(found.len(), 2);
+        let first = registry.discover(asker, &query(10, None), now);
+        assert_eq!(first.registrations.len(), 2);
         for label in 2..5 {
             let peer = PeerId::random();
             registry.register(peer, wanted(peer, SPACE, label), now).unwrap();
         }
         registry.register(peers[0], wanted(peers[0], SPACE, 9), now).unwrap();
-        let (found, cookie) = registry.discover(asker, &query(2, Some(cookie)), now);
-        assert_eq!(labels(&found), [2, 3]);
-        let (found, cookie) = registry.discover(asker, &query(2, Some(cookie)), now);
-        assert_eq!(labels(&found), [4, 9], "a renewed registration is new");
-        assert!(registry.discover(asker, &query(2, Some(cookie)), now).0.is_empty());
+        let second = registry.discover(asker, &query(2, Some(first.cookie)), now);
+        assert_eq!(labels(&second), [2, 3]);
+        let third = registry.discover(asker, &query(2, Some(second.cookie)), now);
+        assert_eq!(labels(&third), [4, 9], "a renewed registration is new");
+        assert_eq!(registry.discover(asker, &query(2, Some(third.cookie)), now).registrations, []);
+    }
+
+    /// Whoever registers much can't make answers too large to be read: then nobody would be found.
+    #[test]
+    fn an_answer_holds_what_can_be_read_and_the_rest_comes_with_the_next() {
+        let now = Instant::now();
+        let mut registry = registry(100, 1);
+        let [namespace, record] = ["n".repeat(MAX_NAMESPACE), "r".repeat(MAX_REQUEST - MAX_NAMESPACE - 16)];
+        for label in 0..40 {
+            let owner = PeerId::random();
+            let record = [&[label], record.as_bytes()].concat();
+            let large = Registration { namespace: namespace.clone(), owner, record, ttl: MAX_TTL };
+            registry.register(owner, large, now).unwrap();
+        }
+        let asker = PeerId::random();
+        let ask = |registry: &mut Registry, since: Option<Vec<u8>>| {
+            let since = since.map(|bytes| Cookie::from_bytes(&bytes).expect("one of ours"));
+            registry.discover(asker, &Query { namespace: Some(namespace.clone()), since, limit: 64 }, now)
+        };
+        let turns = [(); 3].map(|()| ask(&mut registry, None));
+        for found in &turns {
+            let mut wire = Cursor::new(Vec::new());
+            let answer = Answer::Discovered(Ok(found.clone()));
+            block_on(Codec.write_response(&PROTOCOL, &mut wire, answer.clone())).unwrap();
+            wire.set_position(0);
+            assert_eq!(block_on(Codec.read_response(&PROTOCOL, &mut wire)).unwrap(), answer);
+        }
+        let told: Vec<u8> = turns.iter().flat_map(labels).collect();
+        assert_eq!(told, (0..40).chain(0..5).collect::<Vec<_>>(), "fifteen at a time");
+
+        let start = Cookie { told: 0, namespace: namespace.clone() }.to_bytes();
+        let first = ask(&mut registry, Some(start));
+        let second = ask(&mut registry, Some(first.cookie.clone()));
+        assert_eq!([labels(&first), labels(&second)].concat(), (0..30).collect::<Vec<_>>());
     }
 
     #[test]
@@ -391,10 +398,8 @@ mod tests {
         }
         registry.expire(now + Duration::from_mins(1));
         assert_eq!((registry.len(), registry.places.len()), (0, 0));
-        assert!(
-            registry.discover(peers[0], &query(9, None), now).0.is_empty(),
-            "an empty registry has no cursor to turn"
-        );
+        let found = registry.discover(peers[0], &query(9, None), now);
+        assert_eq!(found.registrations, [], "an empty registry has no cursor to turn");
     }
 
     #[test]
@@ -408,13 +413,13 @@ mod tests {
             Query::try_from(wanted).map(|query| query.limit)
         };
         let cookie = Cookie { told: 7, namespace: SPACE.to_owned() }.to_bytes();
-        assert_eq!(discover(SPACE, &cookie), Ok(MAX_DISCOVERED));
-        assert_eq!(discover(SPACE, &[]), Ok(MAX_DISCOVERED));
+        assert_eq!(discover(SPACE, &cookie), Ok(MAX_FOUND));
+        assert_eq!(discover(SPACE, &[]), Ok(MAX_FOUND));
         assert_eq!(discover("another", &cookie), Err(Refusal::Cookie));
         assert_eq!(discover(SPACE, &cookie[..7]), Err(Refusal::Cookie));
         let register = |namespace: usize, ttl, record: &[u8]| {
             let namespace = Some("n".repeat(namespace));
-            let wanted = Register { namespace, ttl, signed_peer_record: Some(record.into()) };
+            let wanted = Register { namespace, ttl, record: Some(record.into()) };
             Registration::try_from(wanted).err()
         };
         assert_eq!(register(0, None, b""), Some(Refusal::Namespace));
@@ -422,6 +427,5 @@ mod tests {
         assert_eq!(register(255, Some(29), b""), Some(Refusal::Ttl));
         assert_eq!(register(255, Some(7_201), b""), Some(Refusal::Ttl));
         assert_eq!(register(255, Some(30), b"no record"), Some(Refusal::Record));
-        assert!(Request::try_from(Wire::registered(60)).is_err(), "a response is no request");
     }
 }

@@ -1,8 +1,10 @@
 //! The swarm's loop: events of libp2p become [`NetEvent`]s, [`NetCommand`]s become calls.
 //!
-//! What happens to connections is in [`connections`], what happens on them in [`sessions`].
+//! What happens to connections is in [`connections`], what happens on them in [`sessions`]; how nodes learn of each other is in
+//! [`finding`].
 
 mod connections;
+mod finding;
 mod sessions;
 
 use std::collections::{HashMap, HashSet};
@@ -12,22 +14,22 @@ use async_channel::{Receiver, Sender};
 use futures::{FutureExt, StreamExt, select};
 use futures_timer::Delay;
 use libp2p::multiaddr::Protocol;
-use libp2p::rendezvous::Namespace;
 use libp2p::swarm::SwarmEvent;
-use libp2p::{Multiaddr, PeerId, Swarm, ping, relay, rendezvous};
+use libp2p::{Multiaddr, PeerId, Swarm, ping, relay};
 use libp2p_webrtc_browser::{self as webrtc, Path};
 use tabchain_sync::PeerAddress;
 use web_time::{Instant, SystemTime};
 
-use crate::address::{from_libp2p, is_dialable, relay_of_circuit, to_libp2p};
+use crate::address::{is_dialable, relay_of_circuit, to_libp2p};
 use crate::behaviour::{Behaviour, BehaviourEvent};
 use crate::config::NetConfig;
 use crate::counts::Counts;
 use crate::detours::Detours;
 use crate::dials::Dials;
-use crate::introducers::{Introducers, guest_address, place_at};
-use crate::message::{MAX_ADDRESSES, NetCommand, NetEvent};
+use crate::introducers::{Introducers, place_at};
+use crate::message::{NetCommand, NetEvent};
 use crate::relays::Relays;
+use crate::rendezvous::Rendezvous;
 use crate::requests::Requests;
 use crate::{NetError, transport};
 
@@ -37,15 +39,6 @@ pub const COMMANDS: usize = 16;
 pub const EVENTS: usize = 256;
 
 const TICK: Duration = Duration::from_secs(1);
-/// How often the relays are asked who else is there: often while few are known.
-const DISCOVER_LONELY: Duration = Duration::from_secs(3);
-const DISCOVER: Duration = Duration::from_secs(30);
-/// With this many sessions a node is no longer lonely.
-const COMPANY: usize = 4;
-/// Registrations are renewed well before a relay forgets them.
-const REGISTER: Duration = Duration::from_mins(15);
-const REGISTRATION_SECONDS: u64 = 2 * 60 * 60;
-const MAX_DISCOVERED: u64 = 64;
 /// A tick that comes so late says that the machine, or this tab, was asleep.
 const ASLEEP: Duration = Duration::from_secs(15);
 /// What hurries everything is heard at most so often.
@@ -79,7 +72,7 @@ pub struct Net {
     detours: Detours,
     introducers: Introducers,
     guests: HashSet<PeerId>,
-    namespace: Namespace,
+    rendezvous: Rendezvous,
     commands: Receiver<NetCommand>,
     events: Sender<NetEvent>,
     counts: Counts,
@@ -121,7 +114,7 @@ impl Net {
             detours: Detours::new(seed),
             introducers: Introducers::default(),
             guests: HashSet::new(),
-            namespace: Namespace::new(config.namespace).expect("a namespace is a few dozen bytes"),
+            rendezvous: Rendezvous::new(config.key, config.namespace),
             commands,
             events,
             counts: counts.clone(),
@@ -176,7 +169,7 @@ impl Net {
         out.extend(self.follow_detours(now));
         self.ask_for_a_place(now);
         if now >= self.next_registration {
-            self.register();
+            self.register(now);
         }
         if now >= self.next_discovery {
             self.discover(now);
@@ -214,26 +207,6 @@ impl Net {
         match self.swarm.listen_on(place_at(peer)) {
             Ok(listener) => self.introducers.on_asked(peer, listener),
             Err(error) => tracing::debug!(%peer, %error, "cannot listen at a peer"),
-        }
-    }
-
-    fn register(&mut self) {
-        self.next_registration = Instant::now() + REGISTER;
-        for relay in self.relays.reserved().collect::<Vec<_>>() {
-            let rendezvous = &mut self.swarm.behaviour_mut().rendezvous;
-            if let Err(error) = rendezvous.register(self.namespace.clone(), relay, Some(REGISTRATION_SECONDS))
-            {
-                tracing::warn!(%relay, %error, "cannot register");
-            }
-        }
-    }
-
-    fn discover(&mut self, now: Instant) {
-        let lonely = self.sessions.len() < COMPANY;
-        self.next_discovery = now + if lonely { DISCOVER_LONELY } else { DISCOVER };
-        for relay in self.relays.reserved().collect::<Vec<_>>() {
-            let namespace = Some(self.namespace.clone());
-            self.swarm.behaviour_mut().rendezvous.discover(namespace, None, Some(MAX_DISCOVERED), relay);
         }
     }
 
@@ -304,13 +277,13 @@ impl Net {
                 relays.iter().flat_map(|relay| self.lose_relay(relay)).collect()
             }
             SwarmEvent::NewListenAddr { address, .. } if Path::of_address(&address) == Path::Other => {
-                vec![self.listening()]
+                vec![self.on_moved()]
             }
             // Where a relay keeps a place for circuits, the `/webrtc` behaviour adds the direct address that goes with it.
             SwarmEvent::ExternalAddrConfirmed { address } | SwarmEvent::ExternalAddrExpired { address }
                 if is_dialable(&address) =>
             {
-                vec![self.listening()]
+                vec![self.on_moved()]
             }
             _ => Vec::new(),
         }
@@ -324,15 +297,6 @@ impl Net {
         let address =
             self.relays.address(peer).and_then(|address| PeerAddress::new(address.to_string()).ok());
         address.map(|address| NetEvent::Relay { address, connected }).into_iter().collect()
-    }
-
-    /// Where others can reach this node: by `/webrtc` through its relays, or at its own sockets.
-    fn listening(&self) -> NetEvent {
-        let direct = self.swarm.external_addresses().filter(|address| is_dialable(address));
-        let sockets = self.swarm.listeners().filter(|address| Path::of_address(address) == Path::Other);
-        let addresses =
-            direct.chain(sockets).filter_map(|address| PeerAddress::new(address.to_string()).ok());
-        NetEvent::Listening(addresses.take(MAX_ADDRESSES).collect())
     }
 
     fn on_behaviour_event(&mut self, event: BehaviourEvent) -> Vec<NetEvent> {
@@ -366,25 +330,8 @@ impl Net {
                 self.on_direct(&peer, circuits);
                 Vec::new()
             }
-            BehaviourEvent::Rendezvous(rendezvous::client::Event::Discovered {
-                rendezvous_node,
-                registrations,
-                ..
-            }) => {
-                self.relays.on_heard(&rendezvous_node);
-                let records = registrations.into_iter().map(|registration| registration.record);
-                records.filter_map(|record| self.discovered(record.peer_id(), record.addresses())).collect()
-            }
-            BehaviourEvent::Rendezvous(rendezvous::client::Event::DiscoverFailed {
-                rendezvous_node,
-                error,
-                ..
-            }) => {
-                // libp2p says so as well where nothing came back.
-                if error != rendezvous::ErrorCode::Unavailable {
-                    self.relays.on_heard(&rendezvous_node);
-                }
-                Vec::new()
+            BehaviourEvent::Rendezvous(reply) => {
+                self.rendezvous.on_reply(reply).map_or_else(Vec::new, |event| self.on_rendezvous(event))
             }
             _ => Vec::new(),
         }
@@ -404,22 +351,5 @@ impl Net {
             }
             _ => None,
         }
-    }
-
-    /// A peer that can be dialled, with the addresses that this kind of node can use and those that we can offer others.
-    fn discovered(&self, peer: PeerId, addresses: &[Multiaddr]) -> Option<NetEvent> {
-        let local = *self.swarm.local_peer_id();
-        if peer == local {
-            return None;
-        }
-        let dialable = addresses.iter().filter(|address| is_dialable(address)).cloned();
-        let guest = self.guests.contains(&peer).then(|| guest_address(local, peer));
-        let addresses: Vec<PeerAddress> = guest
-            .into_iter()
-            .chain(dialable)
-            .filter_map(|address| PeerAddress::new(address.to_string()).ok())
-            .take(MAX_ADDRESSES)
-            .collect();
-        (!addresses.is_empty()).then_some(NetEvent::Discovered(from_libp2p(&peer)?, addresses))
     }
 }

@@ -1,20 +1,18 @@
-//! Swarms on the loopback, and a relay for them.
+//! Swarms on the loopback, and relays for them.
 
 // Each scenario is a crate of its own and uses what it needs; `pub` here means to the scenario.
 #![allow(dead_code, unreachable_pub)]
 
+mod relay;
+
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use libp2p::identity::Keypair;
-use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{
-    Multiaddr, Swarm, Transport as _, core::upgrade::Version, noise, ping, relay, swarm, tcp, yamux,
-};
 use tabchain_net::{Net, NetCommand, NetConfig, NetEvent, NetHandle};
 use tabchain_primitives::BlockHash;
 use tabchain_sync::{ConnectionKind, PeerAddress, PeerId};
 use zeroize::Zeroizing;
+
+pub use relay::Relay;
 
 /// A swarm with a node's place beside it, which the test takes.
 pub struct Peer {
@@ -35,6 +33,14 @@ impl Peer {
         let peer = Self::run(config.with_relays(&[relay.address.to_string()]).expect("it ends in its id"));
         peer.next(|event| matches!(event, NetEvent::Relay { connected: true, .. }).then_some(())).await;
         peer
+    }
+
+    /// One that listens on the loopback and uses these relays.
+    pub fn among(relays: &[&Relay], seed: u8) -> Self {
+        let listen = vec!["/ip4/127.0.0.1/tcp/0".parse().expect("valid")];
+        let config = NetConfig::new(Zeroizing::new([seed; 32]), BlockHash::ZERO).with_listen(listen);
+        let relays: Vec<String> = relays.iter().map(|relay| relay.address.to_string()).collect();
+        Self::run(config.with_relays(&relays).expect("they end in their ids"))
     }
 
     fn run(config: NetConfig) -> Self {
@@ -75,70 +81,5 @@ impl Peer {
             _ => None,
         })
         .await
-    }
-}
-
-/// A circuit relay.
-pub struct Relay {
-    pub address: Multiaddr,
-    events: async_channel::Receiver<relay::Event>,
-}
-
-#[derive(NetworkBehaviour)]
-struct RelayBehaviour {
-    relay: relay::Behaviour,
-    ping: ping::Behaviour,
-}
-
-impl Relay {
-    /// One with these limits.
-    pub async fn start(limits: relay::Config) -> Self {
-        let key = Keypair::generate_ed25519();
-        let id = key.public().to_peer_id();
-        let transport = tcp::tokio::Transport::default()
-            .upgrade(Version::V1Lazy)
-            .authenticate(noise::Config::new(&key).expect("a good key"))
-            .multiplex(yamux::Config::default())
-            .boxed();
-        let behaviour =
-            RelayBehaviour { relay: relay::Behaviour::new(id, limits), ping: ping::Behaviour::default() };
-        let mut swarm = Swarm::new(transport, behaviour, id, swarm::Config::with_tokio_executor());
-        swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().expect("valid")).expect("the loopback");
-        let address = loop {
-            if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
-                break address;
-            }
-        };
-        swarm.add_external_address(address.clone());
-        let (tell, events) = async_channel::bounded(1_000);
-        tokio::spawn(async move {
-            loop {
-                if let SwarmEvent::Behaviour(RelayBehaviourEvent::Relay(event)) =
-                    swarm.select_next_some().await
-                {
-                    tell.try_send(event).ok();
-                }
-            }
-        });
-        Self { address: address.with_p2p(id).expect("it has no id yet"), events }
-    }
-
-    /// The address by which a peer with a place here is dialled.
-    pub fn address_of(&self, peer: &PeerId) -> PeerAddress {
-        let peer = libp2p::PeerId::from_bytes(peer.as_bytes()).expect("libp2p made it");
-        PeerAddress::new(format!("{}/p2p-circuit/webrtc/p2p/{peer}", self.address)).expect("it fits")
-    }
-
-    /// How many circuits it has opened and closed up to now.
-    pub fn circuits(&self) -> (usize, usize) {
-        let (mut opened, mut closed) = (0, 0);
-        while let Ok(event) = self.events.try_recv() {
-            match event {
-                relay::Event::CircuitReqAccepted { .. } => opened += 1,
-                relay::Event::CircuitClosed { .. } => closed += 1,
-                _ => {}
-            }
-        }
-        (opened, closed)
     }
 }
