@@ -91,6 +91,21 @@ async fn a_circuit_over_its_bytes_is_cut_for_both() {
     assert!((8_192..40_000).contains(&carried), "{carried} bytes");
 }
 
+/// Nothing else would end it: these clients keep idle connections for an hour.
+#[tokio::test]
+async fn a_circuit_past_its_time_is_cut_for_both() {
+    let relay = TestRelay::start(|config| config.circuit_seconds = NonZeroU32::MIN).await;
+    let (mut alice, mut bob) = (Client::new(), Client::new());
+    bob.reserve(&relay.address).await.unwrap();
+    alice.connect(&relay.address).await;
+    alice.connect(&to(&relay.address, bob.peer_id)).await;
+    alice.wait("ping through the circuit", pong_from(bob.peer_id)).await;
+    alice.wait("end of the circuit", closed(bob.peer_id)).await;
+    bob.wait("end of the circuit", closed(alice.peer_id)).await;
+    relay.metric_becomes("tabchain_relay_circuits", 0).await;
+    assert_eq!(relay.metric("tabchain_relay_reservations").await, 1, "the place outlives it");
+}
+
 #[tokio::test]
 async fn a_circuit_to_nobody_is_refused() {
     let relay = TestRelay::start(|_| ()).await;

@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_mins(1);
 /// For how many we keep a place, and how many exchanges pass through us at once. Signalling takes a few kilobytes.
 const MAX_GUESTS: usize = 32;
 const MAX_CIRCUITS: usize = 16;
+/// Of these, how many begin or end at one peer that asks for another.
+const MAX_CIRCUITS_PER_PEER: usize = 4;
 const MAX_CIRCUIT_BYTES: u64 = 64 * 1024;
 const MAX_CIRCUIT_DURATION: Duration = Duration::from_secs(30);
 
@@ -31,7 +33,8 @@ pub(crate) fn behaviour(local: PeerId) -> relay::Behaviour {
         max_reservations: MAX_GUESTS,
         max_reservations_per_peer: 1,
         max_circuits: MAX_CIRCUITS,
-        max_circuits_per_peer: 4,
+        // libp2p compares this one with "more than", which lets in one more than it says.
+        max_circuits_per_peer: MAX_CIRCUITS_PER_PEER - 1,
         max_circuit_bytes: MAX_CIRCUIT_BYTES,
         max_circuit_duration: MAX_CIRCUIT_DURATION,
         ..relay::Config::default()

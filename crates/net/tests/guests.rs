@@ -22,8 +22,13 @@ struct Guest {
     ping: ping::Behaviour,
 }
 
-/// A swarm that wants to be introduced, and pings whoever it is connected to without a pause.
-fn guest() -> Swarm<Guest> {
+/// How long a guest waits that says nothing.
+const QUIET: Duration = Duration::from_hours(1);
+/// How long one waits that pings without a pause.
+const BUSY: Duration = Duration::from_millis(1);
+
+/// A swarm that wants to be introduced, and pings whoever it is connected to after such pauses.
+fn guest(pause: Duration) -> Swarm<Guest> {
     let key = Keypair::generate_ed25519();
     let (circuits, relay) = relay::client::new(key.public().to_peer_id());
     let transport = circuits
@@ -32,7 +37,7 @@ fn guest() -> Swarm<Guest> {
         .authenticate(noise::Config::new(&key).expect("a good key"))
         .multiplex(yamux::Config::default())
         .boxed();
-    let ping = ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_millis(1)));
+    let ping = ping::Behaviour::new(ping::Config::new().with_interval(pause));
     let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(Duration::MAX);
     Swarm::new(transport, Guest { relay, ping }, key.public().to_peer_id(), config)
 }
@@ -51,18 +56,45 @@ async fn is_given_a_place(swarm: &mut Swarm<Guest>, at: &Multiaddr) -> bool {
     }
 }
 
-/// The same of a new guest, which stays if it was given one.
-async fn has_place(at: &Multiaddr) -> bool {
-    let mut swarm = guest();
-    let given = is_given_a_place(&mut swarm, at).await;
-    if given {
-        tokio::spawn(async move {
-            loop {
-                swarm.select_next_some().await;
+/// A new guest, if it is given a place, which it keeps; what it is dialled by.
+async fn with_place(at: &Multiaddr) -> Option<Multiaddr> {
+    let mut swarm = guest(QUIET);
+    let address = at.clone().with(Protocol::P2pCircuit).with(Protocol::P2p(*swarm.local_peer_id()));
+    is_given_a_place(&mut swarm, at).await.then(|| {
+        stays(swarm);
+        address
+    })
+}
+
+fn stays(mut swarm: Swarm<Guest>) {
+    tokio::spawn(async move {
+        loop {
+            swarm.select_next_some().await;
+        }
+    });
+}
+
+/// Opens a circuit to a guest: for how long and how much, as the node says that carries it, or why it does not.
+async fn opens(
+    visitor: &mut Swarm<Guest>,
+    to: &Multiaddr,
+) -> Result<(Option<Duration>, Option<u64>), String> {
+    visitor.dial(to.clone()).expect("a circuit's address");
+    loop {
+        match visitor.select_next_some().await {
+            SwarmEvent::Behaviour(GuestEvent::Relay(relay::client::Event::OutboundCircuitEstablished {
+                limit,
+                ..
+            })) => {
+                return Ok((
+                    limit.and_then(|limit| limit.duration()),
+                    limit.and_then(|limit| limit.data_in_bytes()),
+                ));
             }
-        });
+            SwarmEvent::OutgoingConnectionError { error, .. } => return Err(format!("{error:?}")),
+            _ => {}
+        }
     }
-    given
 }
 
 fn address_of(node: &Peer, socket: &PeerAddress) -> Multiaddr {
@@ -75,9 +107,50 @@ async fn a_node_keeps_thirty_two_places_and_no_more() {
     let node = Peer::start(1, BlockHash::ZERO);
     let at = address_of(&node, &node.address().await);
     for guest in 1..=32 {
-        assert!(has_place(&at).await, "guest {guest}");
+        assert!(with_place(&at).await.is_some(), "guest {guest}");
     }
-    assert!(!has_place(&at).await);
+    assert_eq!(with_place(&at).await, None);
+}
+
+#[tokio::test]
+async fn a_node_carries_sixteen_circuits_and_no_more() {
+    let node = Peer::start(1, BlockHash::ZERO);
+    let at = address_of(&node, &node.address().await);
+    let host = with_place(&at).await.expect("the first guest");
+    for circuit in 1..=16 {
+        let mut visitor = guest(QUIET);
+        assert!(opens(&mut visitor, &host).await.is_ok(), "circuit {circuit}");
+        stays(visitor);
+    }
+    let refusal = opens(&mut guest(QUIET), &host).await.expect_err("the seventeenth");
+    assert!(refusal.contains("ResourceLimitExceeded"), "{refusal}");
+}
+
+#[tokio::test]
+async fn of_one_peers_circuits_a_node_carries_four_and_those_of_others_beside_them() {
+    let node = Peer::start(1, BlockHash::ZERO);
+    let at = address_of(&node, &node.address().await);
+    let mut hosts = Vec::new();
+    for _ in 0..5 {
+        hosts.push(with_place(&at).await.expect("there are places"));
+    }
+    let (mut greedy, mut modest) = (guest(QUIET), guest(QUIET));
+    for host in &hosts[..4] {
+        opens(&mut greedy, host).await.expect("four are allowed");
+    }
+    let refusal = opens(&mut greedy, &hosts[4]).await.expect_err("the fifth");
+    assert!(refusal.contains("ResourceLimitExceeded"), "{refusal}");
+    opens(&mut modest, &hosts[4]).await.expect("another's first");
+}
+
+/// Rule N14. That the time ends a circuit is libp2p's doing: `tabchain-relay` has a test for it, with a shorter one.
+#[tokio::test]
+async fn a_circuit_through_a_node_is_for_thirty_seconds_and_sixty_four_kibibytes() {
+    let node = Peer::start(1, BlockHash::ZERO);
+    let at = address_of(&node, &node.address().await);
+    let host = with_place(&at).await.expect("the first guest");
+    let limits = opens(&mut guest(QUIET), &host).await;
+    assert_eq!(limits, Ok((Some(Duration::from_secs(30)), Some(64 * 1024))));
 }
 
 /// What happens on a circuit: a ping comes back, or it ends.
@@ -105,7 +178,7 @@ async fn next_on_circuit(swarm: &mut Swarm<Guest>, with: PeerId) -> OnCircuit {
 async fn a_circuit_through_a_node_is_cut_for_both_when_it_has_carried_too_much() {
     let node = Peer::start(1, BlockHash::ZERO);
     let at = address_of(&node, &node.address().await);
-    let (mut host, mut visitor) = (guest(), guest());
+    let (mut host, mut visitor) = (guest(BUSY), guest(BUSY));
     assert!(is_given_a_place(&mut host, &at).await);
     let (host_id, visitor_id) = (*host.local_peer_id(), *visitor.local_peer_id());
     let circuit = at.with(Protocol::P2pCircuit).with(Protocol::P2p(host_id));
