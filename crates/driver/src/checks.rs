@@ -99,6 +99,12 @@ impl Checks {
         self.waiting.push_back((job, checks));
     }
 
+    /// A job need not be done any more. What is under way comes to its end.
+    pub(crate) fn take_back(&mut self, job: JobId) {
+        self.waiting.retain(|(waiting, _)| *waiting != job);
+        self.signatures = self.waiting.iter().map(|(_, checks)| checks.0.len()).sum();
+    }
+
     /// Sends away what is worth it.
     pub(crate) fn send(&mut self) {
         while let Some(checkers) = &self.checkers {
@@ -224,6 +230,25 @@ mod tests {
         let expected = vec![(JobId(0), Verdict::AllValid), (JobId(1), bad), (JobId(2), Verdict::AllValid)];
         assert_eq!(checks.check(), (6, expected));
         assert!(!checks.are_for_here());
+    }
+
+    #[test]
+    fn what_is_taken_back_is_not_checked_unless_it_is_under_way() {
+        let (mut checks, ordered, _tell) = with_checker();
+        for job in 0..2 {
+            checks.add(JobId(job), list(BATCH / 2));
+        }
+        checks.send();
+        for job in 2..4 {
+            checks.add(JobId(job), list(BATCH / 2));
+        }
+        for job in 1..3 {
+            checks.take_back(JobId(job));
+        }
+        let (number, order) = ordered.try_recv().expect("the first two were sent");
+        assert_eq!(checks.checked(number, order.check()), (BATCH, valid([0, 1])));
+        assert_eq!(checks.check(), (BATCH / 2, valid([3])));
+        assert!(checks.waiting.is_empty() && checks.signatures == 0);
     }
 
     #[test]

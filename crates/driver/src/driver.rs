@@ -249,6 +249,7 @@ impl<S: Store + 'static, C: Clock> Driver<S, C> {
                 }
                 Output::Load(id, query) => self.storage.load(id, query),
                 Output::Verify(job, checks) => self.checks.add(job, checks),
+                Output::Unverify(job) => self.checks.take_back(job),
                 Output::Mine(job, template) => self.order(MiningOrder::Mine(job, Box::new(template))),
                 Output::StopMining => self.order(MiningOrder::Stop),
                 Output::Reply(id, reply) => self.reply(id, reply),

@@ -350,6 +350,7 @@ impl Node {
     pub(crate) fn note_invalid(&mut self, hash: &BlockHash) {
         self.chain.mark_invalid(hash);
         self.note_header(hash, false);
+        self.unverify_invalid_blocks();
     }
 }
 

@@ -47,6 +47,8 @@ pub enum Output {
     Load(LoadId, Query),
     /// Check signatures; answered by `Verified`.
     Verify(JobId, SignatureChecks),
+    /// These signatures need not be checked any more. An answer that comes all the same changes nothing.
+    Unverify(JobId),
     /// Search a nonce, in place of any earlier search; answered by `Mined`, as often as one is found.
     Mine(JobId, Template),
     /// Search no more.

@@ -1,4 +1,6 @@
-//! Signatures sent out to be verified. Whatever is cheap to check was checked before.
+//! Signatures sent out to be verified. Whatever is cheap to check was checked before. What turns out to be of no use meanwhile is
+//! taken back: blocks above an invalid one, and whatever else came from who gave a forged transaction. A body is its header's,
+//! whoever brought it, so one of a block that may still be good is checked though it came from a liar.
 //!
 //! Bounds: a block is verified once at a time, and no more blocks are fetched while [`MAX_SIGNATURES_OUT`] signatures of them
 //! or [`MAX_BLOCK_BYTES_OUT`] are out; of transactions, no more of one peer than are asked of it at a time
@@ -7,6 +9,7 @@
 
 use std::collections::BTreeSet;
 
+use tabchain_chain::{Chain, Status};
 use tabchain_consensus::{CheckedBlock, CheckedTransaction, SignatureChecks, Verdict, VerifiedTransaction};
 use tabchain_primitives::BlockHash;
 use tabchain_sync::PeerId;
@@ -113,6 +116,30 @@ impl Node {
         }
     }
 
+    /// Takes back what is out and of no more use, as far as nobody has begun with it.
+    fn unverify(&mut self, is_of_no_use: impl Fn(&Chain, &Job) -> bool) {
+        let chain = &self.chain;
+        let useless = self.jobs.iter().filter(|(_, job)| is_of_no_use(chain, job)).map(|(id, _)| *id);
+        for id in useless.collect::<Vec<_>>() {
+            let Some(job) = self.jobs.remove(&id) else { continue };
+            self.blocks_out.take(&job);
+            if let Job::Block { checked, .. } = &job {
+                self.bodies.release(&checked.hash());
+            }
+            self.emit(Output::Unverify(id));
+        }
+    }
+
+    /// Blocks above an invalid one are invalid, whatever their signatures.
+    pub(crate) fn unverify_invalid_blocks(&mut self) {
+        self.unverify(|chain, job| match job {
+            Job::Block { checked, .. } => {
+                chain.entry(&checked.hash()).is_some_and(|entry| entry.status == Status::Invalid)
+            }
+            _ => false,
+        });
+    }
+
     pub(crate) fn is_verifying(&self, hash: &BlockHash) -> bool {
         self.blocks_out.hashes.contains(hash)
     }
@@ -170,6 +197,7 @@ impl Node {
         if let Verdict::Invalid { index } = verdict {
             self.relay.failed(&peer, ids.get(index..).unwrap_or_default());
             self.blame(&peer, Fault::Dishonest);
+            self.unverify(|_, job| matches!(job, Job::Relayed { peer: of, .. } if *of == peer));
         }
     }
 

@@ -111,7 +111,7 @@ pub struct PeerStatus {
     pub kind: ConnectionKind,
     /// Whether we dialled.
     pub outbound: bool,
-    /// How high it says its tip is.
+    /// The newest block that it told of. What it heard from us first it need not tell (N3), so one that follows us may be higher.
     pub height: Height,
     /// What it calls its software. Written by a stranger.
     pub agent: String,

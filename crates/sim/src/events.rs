@@ -175,6 +175,8 @@ impl Sim {
                 let at = Timestamp::from_millis(home.checking_until / 1_000);
                 self.schedule(at, place, What::Input(Box::new(Input::Verified(id, verdict))));
             }
+            // Its checker has them in its hands, and goes on.
+            Output::Unverify(_) => {}
             Output::Mine(job, template) => self.mine(place, job, template),
             Output::StopMining => self.places[place.0].mining = None,
             Output::Reply(id, reply) => {

@@ -113,6 +113,7 @@ impl World {
                 }
                 Output::Load(id, query) => self.loads.push_back((id, query)),
                 Output::Verify(id, checks) => self.checks.push_back((id, checks)),
+                Output::Unverify(id) => self.checks.retain(|(job, _)| *job != id),
                 Output::Mine(id, template) => self.mining = Some((id, template)),
                 Output::StopMining => self.mining = None,
                 Output::Event(Event::Fatal(_)) => self.fatal = true,
