@@ -6,6 +6,7 @@
 pub mod counting;
 pub mod door;
 pub mod fuzz;
+pub mod one_node;
 
 use std::cell::RefCell;
 use std::rc::Rc;

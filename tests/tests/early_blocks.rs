@@ -6,14 +6,11 @@ use tabchain_chain::{
     testing::{Key, connect, mine_at, spec},
 };
 use tabchain_consensus::verify_each;
-use tabchain_node::{
-    Command, CommandId, Config, ConnectionKind, Input, Node, Output, PeerInfo, Reason, Reply, Status,
-};
-use tabchain_primitives::{Block, Height, Timestamp, Work};
+use tabchain_node::{Command, CommandId, Config, Input, Node, Output, Reason, Reply, Status};
+use tabchain_primitives::{Block, Height, Timestamp};
 use tabchain_sim::Disk;
-use tabchain_sync::{
-    CompactBlock, Hello, Keeps, LinkMessage, Message, PROTOCOL_VERSION, PeerId, Request, Response, TipClaim,
-};
+use tabchain_sync::{CompactBlock, LinkMessage, Message, PeerId, Request, Response, TipClaim};
+use tabchain_tests::one_node::{OneNode, at_genesis};
 
 /// How long after the peers' first words the blocks may come in.
 const TOO_EARLY_BY_MS: u64 = 5_000;
@@ -48,59 +45,12 @@ impl Stage {
         stage
     }
 
-    fn give(&mut self, input: Input) {
-        self.node.handle(self.now, input);
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.node.poll() {
-            let answer = match output {
-                Output::Load(id, query) => Input::Loaded(id, self.disk.load(&query)),
-                Output::Commit(id, batch) => {
-                    self.disk.commit(batch).expect("it has room");
-                    Input::Committed(id)
-                }
-                Output::Verify(id, checks) => Input::Verified(id, verify_each(&checks)),
-                Output::Send(peer, Message::Request(id, Request::Headers { .. })) => {
-                    self.headers_given += 1;
-                    let headers = self.headers.iter().map(|block| block.header).collect();
-                    Input::Message(peer, Message::Response(id, Response::Headers(headers)))
-                }
-                Output::Disconnect(peer, reason) => {
-                    self.sent_away.push((peer, reason));
-                    Input::PeerDown(peer)
-                }
-                Output::Reply(_, Ok(Reply::Status(status))) => {
-                    self.status = Some(*status);
-                    continue;
-                }
-                Output::WakeAt(at) => {
-                    self.wake = Some(at);
-                    continue;
-                }
-                _ => continue,
-            };
-            self.node.handle(self.now, answer);
-        }
-    }
-
     /// A peer that stands at the genesis, like the node.
-    fn meet(&mut self, name: &str) -> PeerId {
+    fn peer(&mut self, name: &str) -> PeerId {
         let peer = PeerId::new(name.as_bytes()).expect("a short name");
-        let info =
-            PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
-        self.give(Input::PeerUp(peer, info));
         let genesis = spec().genesis_hash();
-        let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
-        let (version, session, keeps, time) = (PROTOCOL_VERSION, 1, Keeps::default(), self.now);
-        let hello = Hello { version, genesis, session, tip, keeps, time, agent: name.into() };
-        self.say(peer, LinkMessage::Hello(hello));
+        self.meet(peer, genesis, at_genesis(genesis));
         peer
-    }
-
-    fn say(&mut self, peer: PeerId, words: LinkMessage) {
-        self.give(Input::Message(peer, Message::Link(words)));
     }
 
     fn announce(&mut self, peer: PeerId, block: &Block, salt: u64) {
@@ -130,10 +80,44 @@ impl Stage {
     }
 }
 
+impl OneNode for Stage {
+    fn node(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn done(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Load(id, query) => return Some(Input::Loaded(id, self.disk.load(&query))),
+            Output::Commit(id, batch) => {
+                self.disk.commit(batch).expect("it has room");
+                return Some(Input::Committed(id));
+            }
+            Output::Verify(id, checks) => return Some(Input::Verified(id, verify_each(&checks))),
+            Output::Send(peer, Message::Request(id, Request::Headers { .. })) => {
+                self.headers_given += 1;
+                let headers = self.headers.iter().map(|block| block.header).collect();
+                return Some(Input::Message(peer, Message::Response(id, Response::Headers(headers))));
+            }
+            Output::Disconnect(peer, reason) => {
+                self.sent_away.push((peer, reason));
+                return Some(Input::PeerDown(peer));
+            }
+            Output::Reply(_, Ok(Reply::Status(status))) => self.status = Some(*status),
+            Output::WakeAt(at) => self.wake = Some(at),
+            _ => {}
+        }
+        None
+    }
+}
+
 #[test]
 fn a_peer_that_sends_early_blocks_a_thousand_times_keeps_its_place_and_its_score() {
     let mut stage = Stage::open();
-    let (early, other) = (stage.meet("early"), stage.meet("other"));
+    let (early, other) = (stage.peer("early"), stage.peer("other"));
     let blocks = stage.early_blocks(40, 10 * 60_000);
     for salt in 0..25 {
         for block in &blocks {
@@ -159,7 +143,7 @@ fn a_peer_that_sends_early_blocks_a_thousand_times_keeps_its_place_and_its_score
 #[test]
 fn an_early_block_is_adopted_at_the_very_moment_its_time_comes() {
     let mut stage = Stage::open();
-    let early = stage.meet("early");
+    let early = stage.peer("early");
     let block = stage.early_blocks(1, TOO_EARLY_BY_MS).remove(0);
     for salt in 0..100 {
         stage.announce(early, &block, salt);
@@ -179,7 +163,7 @@ fn an_early_block_is_adopted_at_the_very_moment_its_time_comes() {
 /// As many early blocks as a node holds, four each from a crowd of peers.
 fn crowd_with(stage: &mut Stage, blocks: &[Block]) {
     for (number, blocks) in blocks.chunks(4).enumerate() {
-        let peer = stage.meet(&format!("one of many {number}"));
+        let peer = stage.peer(&format!("one of many {number}"));
         for block in blocks {
             stage.announce(peer, block, 1);
         }
@@ -188,7 +172,7 @@ fn crowd_with(stage: &mut Stage, blocks: &[Block]) {
 
 /// Lets the time come of a block that an honest peer announced, and sees that it is the tip then.
 fn is_adopted_in_its_time(stage: &mut Stage, block: &Block) {
-    let right = stage.meet("right");
+    let right = stage.peer("right");
     stage.announce(right, block, 1);
     assert_ne!(stage.status().tip, block.hash());
     stage.now = stage.now.saturating_add(TOO_EARLY_BY_MS);
@@ -211,7 +195,7 @@ fn early_blocks_that_lead_nowhere_take_no_room() {
     let mut stage = Stage::open();
     // The chain goes on, and work upon its beginning is cheap by now.
     let mut chain = Chain::new(spec());
-    let friend = stage.meet("friend");
+    let friend = stage.peer("friend");
     for number in 0..3 {
         let block = mine_at(&chain, Key::new(number).address(), &[], stage.now);
         connect(&mut chain, &block);

@@ -10,8 +10,7 @@ use tabchain_chain::Chain;
 use tabchain_chain::testing::{connect, mine_at, parameters, solve};
 use tabchain_consensus::{ChainSpec, Parameters, Verdict, next_target};
 use tabchain_node::{
-    Command, CommandId, Config, ConnectionKind, Input, Message, Node, Output, PeerId, PeerInfo, Reason,
-    Reply, Status, SyncState,
+    Command, CommandId, Config, Input, Message, Node, Output, PeerId, Reason, Reply, Status, SyncState,
 };
 use tabchain_primitives::{
     Address, BlockHash, CompactTarget, Decode, HEADER_BYTES, Header, HeaderFields, Height, Target, Timestamp,
@@ -19,10 +18,9 @@ use tabchain_primitives::{
 };
 use tabchain_records::{Change, Column, Rows};
 use tabchain_sim::{Sim, World};
-use tabchain_sync::{
-    Body, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, RequestId, Response, TipClaim,
-};
+use tabchain_sync::{Body, LinkMessage, Request, RequestId, Response, TipClaim};
 use tabchain_tests::counting::{self, Counting};
+use tabchain_tests::one_node::OneNode;
 use tabchain_tests::{address, agree, height};
 
 #[global_allocator]
@@ -75,33 +73,6 @@ impl Room {
         room
     }
 
-    fn give(&mut self, input: Input) {
-        self.node.handle(self.now, input);
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.node.poll() {
-            match output {
-                Output::Load(id, _) => self.node.handle(self.now, Input::Loaded(id, Rows::default())),
-                Output::Commit(id, batch) => {
-                    batch.changes().iter().for_each(|change| self.note_stored(change));
-                    self.node.handle(self.now, Input::Committed(id));
-                }
-                Output::Verify(id, _) => self.node.handle(self.now, Input::Verified(id, Verdict::AllValid)),
-                Output::Send(peer, Message::Request(id, request)) => self.asked.push((peer, id, request)),
-                Output::Send(peer, Message::Response(..)) => self.answered.push((peer, false)),
-                Output::Send(peer, Message::RequestFailed(..)) => self.answered.push((peer, true)),
-                Output::Disconnect(peer, why) => {
-                    self.tellers.remove(&peer);
-                    self.dismissed.push((peer, why));
-                }
-                Output::Reply(_, Ok(Reply::Status(status))) => self.status = Some(*status),
-                _ => {}
-            }
-        }
-    }
-
     /// A header has a row of its own, or stands with others in a page: the flags, the header, and a check in a page.
     fn note_stored(&mut self, change: &Change) {
         let size = match change.column() {
@@ -136,20 +107,8 @@ impl Room {
 
     /// A peer comes, says what it has, and from then on answers.
     fn greet(&mut self, n: u8, tip: TipClaim, teller: Teller) {
-        let info =
-            PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
         self.tellers.insert(peer(n), teller);
-        self.give(Input::PeerUp(peer(n), info));
-        let hello = Hello {
-            version: PROTOCOL_VERSION,
-            genesis: self.spec.genesis_hash(),
-            session: 1,
-            tip,
-            keeps: Keeps::default(),
-            time: self.now,
-            agent: "script".into(),
-        };
-        self.give(Input::Message(peer(n), Message::Link(LinkMessage::Hello(hello))));
+        self.meet(peer(n), self.spec.genesis_hash(), tip);
     }
 
     /// Lets every question be answered, and what is asked then, for so long.
@@ -211,6 +170,37 @@ impl Room {
 
     fn told(&self, n: u8) -> (usize, usize) {
         self.told.get(&peer(n)).copied().unwrap_or_default()
+    }
+}
+
+impl OneNode for Room {
+    fn node(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn done(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Load(id, _) => return Some(Input::Loaded(id, Rows::default())),
+            Output::Commit(id, batch) => {
+                batch.changes().iter().for_each(|change| self.note_stored(change));
+                return Some(Input::Committed(id));
+            }
+            Output::Verify(id, _) => return Some(Input::Verified(id, Verdict::AllValid)),
+            Output::Send(peer, Message::Request(id, request)) => self.asked.push((peer, id, request)),
+            Output::Send(peer, Message::Response(..)) => self.answered.push((peer, false)),
+            Output::Send(peer, Message::RequestFailed(..)) => self.answered.push((peer, true)),
+            Output::Disconnect(peer, why) => {
+                self.tellers.remove(&peer);
+                self.dismissed.push((peer, why));
+            }
+            Output::Reply(_, Ok(Reply::Status(status))) => self.status = Some(*status),
+            _ => {}
+        }
+        None
     }
 }
 

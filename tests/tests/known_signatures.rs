@@ -3,13 +3,11 @@
 use tabchain_chain::Chain;
 use tabchain_chain::testing::{Key, mine, spec, transfer};
 use tabchain_consensus::{SignatureChecks, verify_each};
-use tabchain_node::{
-    Command, CommandId, Config, ConnectionKind, Event, Input, JobId, Message, Node, Output, PeerId, PeerInfo,
-    Reason,
-};
-use tabchain_primitives::{Block, BlockHash, Height, Signature, Timestamp, Transaction, Work};
+use tabchain_node::{Command, CommandId, Config, Event, Input, JobId, Node, Output, PeerId, Reason};
+use tabchain_primitives::{Block, BlockHash, Signature, Timestamp, Transaction};
 use tabchain_records::Rows;
-use tabchain_sync::{CompactBlock, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Prefilled, TipClaim};
+use tabchain_sync::{CompactBlock, LinkMessage, Prefilled};
+use tabchain_tests::one_node::{OneNode, at_genesis};
 
 fn now() -> Timestamp {
     spec().genesis_header().time().saturating_add(1_000_000)
@@ -28,41 +26,9 @@ impl Stage {
         let node = Node::open(Config::new(spec(), [3; 32]));
         let mut stage = Self { node, checks: Vec::new(), heads: Vec::new(), dismissed: Vec::new() };
         stage.drain();
-        let info =
-            PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
-        stage.give(Input::PeerUp(peer(), info));
-        stage.hear(LinkMessage::Hello(Hello {
-            version: PROTOCOL_VERSION,
-            genesis: spec().genesis_hash(),
-            session: 1,
-            tip: TipClaim { hash: spec().genesis_hash(), height: Height::GENESIS, work: Work::ZERO },
-            keeps: Keeps::default(),
-            time: now(),
-            agent: String::new(),
-        }));
+        let genesis = spec().genesis_hash();
+        stage.meet(peer(), genesis, at_genesis(genesis));
         stage
-    }
-
-    fn hear(&mut self, message: LinkMessage) {
-        self.give(Input::Message(peer(), Message::Link(message)));
-    }
-
-    fn give(&mut self, input: Input) {
-        self.node.handle(now(), input);
-        self.drain();
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.node.poll() {
-            match output {
-                Output::Load(id, _) => self.node.handle(now(), Input::Loaded(id, Rows::default())),
-                Output::Commit(id, _) => self.node.handle(now(), Input::Committed(id)),
-                Output::Verify(id, checks) => self.checks.push((id, checks)),
-                Output::Event(Event::Head { hash, .. }) => self.heads.push(hash),
-                Output::Disconnect(_, reason) => self.dismissed.push(reason),
-                _ => {}
-            }
-        }
     }
 
     /// Gives true verdicts on all that is asked.
@@ -78,6 +44,28 @@ impl Stage {
     fn pool(&mut self, transaction: &Transaction) {
         self.give(Input::Command(CommandId(1), Command::SendTransaction(Box::new(transaction.clone()))));
         assert_eq!(self.judge(), 1);
+    }
+}
+
+impl OneNode for Stage {
+    fn node(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn done(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Load(id, _) => return Some(Input::Loaded(id, Rows::default())),
+            Output::Commit(id, _) => return Some(Input::Committed(id)),
+            Output::Verify(id, checks) => self.checks.push((id, checks)),
+            Output::Event(Event::Head { hash, .. }) => self.heads.push(hash),
+            Output::Disconnect(_, reason) => self.dismissed.push(reason),
+            _ => {}
+        }
+        None
     }
 }
 
@@ -107,7 +95,7 @@ fn what_waits_in_the_pool_is_not_verified_again_with_its_block() {
     let (known, new) = (payment(0), payment(1));
     stage.pool(&known);
     let (block, announcement) = whole(&[known, new]);
-    stage.hear(announcement);
+    stage.say(peer(), announcement);
     assert!(stage.heads.is_empty(), "the second one is still to be verified");
     assert_eq!(stage.judge(), 1);
     assert_eq!(stage.heads, [block.hash()]);
@@ -120,7 +108,7 @@ fn a_block_with_another_signature_than_the_pools_is_verified_and_refused() {
     stage.pool(&known);
     let forged = known.unsigned().clone().with_signature(Signature::ZERO);
     assert_eq!(forged.id(), known.id(), "the id leaves the signature out");
-    stage.hear(whole(&[forged]).1);
+    stage.say(peer(), whole(&[forged]).1);
     assert_eq!(stage.judge(), 1);
     assert!(stage.heads.is_empty());
     assert_eq!(stage.dismissed, [Reason::Misbehaviour]);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tabchain_chain::Chain;
 use tabchain_chain::testing::{Key, extend, spec};
 use tabchain_node::{
-    Command, CommandId, Config, ConnectionKind, Input, Join, LoadId, Message, Node, Output, PeerId, PeerInfo,
-    Reply, Status,
+    Command, CommandId, Config, Input, Join, LoadId, Message, Node, Output, PeerId, Reply, Status,
 };
 use tabchain_primitives::{Block, Timestamp};
 use tabchain_records::Query;
 use tabchain_sim::Disk;
 use tabchain_sync::bodies::MAX_WINDOW;
-use tabchain_sync::{Body, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, Response, TipClaim};
+use tabchain_sync::{Body, Request, Response, TipClaim};
+use tabchain_tests::one_node::OneNode;
 
 /// More blocks than a window holds, and more than one answer.
 const BLOCKS: usize = MAX_WINDOW + 300;
@@ -31,35 +31,6 @@ struct Stage {
 }
 
 impl Stage {
-    fn give(&mut self, input: Input) {
-        self.node.handle(self.now, input);
-        while let Some(output) = self.node.poll() {
-            let answer = match output {
-                Output::Load(id, query) => match &mut self.held {
-                    Some(held) => {
-                        held.push((id, query));
-                        continue;
-                    }
-                    None => Input::Loaded(id, self.disk.load(&query)),
-                },
-                Output::Commit(id, batch) => {
-                    self.disk.commit(batch).expect("it has room");
-                    Input::Committed(id)
-                }
-                Output::Send(peer, Message::Request(id, request)) => {
-                    Input::Message(peer, Message::Response(id, self.answer(&request)))
-                }
-                Output::Disconnect(_, why) => panic!("nobody did wrong: {why}"),
-                Output::Reply(_, Ok(Reply::Status(status))) => {
-                    self.status = Some(*status);
-                    continue;
-                }
-                _ => continue,
-            };
-            self.node.handle(self.now, answer);
-        }
-    }
-
     fn answer(&mut self, request: &Request) -> Response {
         match request {
             Request::Headers { locator, limit } => {
@@ -90,6 +61,36 @@ impl Stage {
     }
 }
 
+impl OneNode for Stage {
+    fn node(&mut self) -> &mut Node {
+        &mut self.node
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn done(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Load(id, query) => match &mut self.held {
+                Some(held) => held.push((id, query)),
+                None => return Some(Input::Loaded(id, self.disk.load(&query))),
+            },
+            Output::Commit(id, batch) => {
+                self.disk.commit(batch).expect("it has room");
+                return Some(Input::Committed(id));
+            }
+            Output::Send(peer, Message::Request(id, request)) => {
+                return Some(Input::Message(peer, Message::Response(id, self.answer(&request))));
+            }
+            Output::Disconnect(_, why) => panic!("nobody did wrong: {why}"),
+            Output::Reply(_, Ok(Reply::Status(status))) => self.status = Some(*status),
+            _ => {}
+        }
+        None
+    }
+}
+
 #[test]
 fn a_node_that_waits_for_its_disk_runs_ahead_no_further_and_holds_that_against_no_branch() {
     let mut chain = Chain::new(spec());
@@ -106,12 +107,8 @@ fn a_node_that_waits_for_its_disk_runs_ahead_no_further_and_holds_that_against_n
     stage.held = Some(Vec::new());
 
     let peer = PeerId::new(b"peer").expect("a short name");
-    let info = PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
-    stage.give(Input::PeerUp(peer, info));
     let claim = TipClaim { hash: tip.hash, height: tip.height, work: tip.work };
-    let (version, genesis, session, keeps) = (PROTOCOL_VERSION, spec().genesis_hash(), 1, Keeps::default());
-    let hello = Hello { version, genesis, session, tip: claim, keeps, time: now, agent: String::new() };
-    stage.give(Input::Message(peer, Message::Link(LinkMessage::Hello(hello))));
+    stage.meet(peer, spec().genesis_hash(), claim);
 
     // Twice as long as a branch is believed whose bodies do not come.
     stage.wait(60);

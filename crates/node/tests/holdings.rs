@@ -1,18 +1,16 @@
 //! A flood from every peer at once: whatever they say, what the node holds for them stays within its bounds, and it says so.
 
+mod support;
+
 use std::sync::Arc;
 
 use tabchain_chain::testing::{Key, mine_at, spec};
 use tabchain_chain::{Chain, testing::transfer};
-use tabchain_node::{
-    Config, ConnectionKind, Holdings, Input, Message, Node, Output, PeerAddress, PeerId, PeerInfo,
-};
-use tabchain_primitives::{Height, Timestamp, TxId, Work};
-use tabchain_records::Rows;
-use tabchain_sync::{
-    CompactBlock, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, PeerRecord, Request, RequestId, Response,
-    TipClaim,
-};
+use tabchain_node::{Config, Holdings, Input, Message, Node, Output, PeerAddress, PeerId};
+use tabchain_primitives::{Height, Timestamp, TxId};
+use tabchain_sync::{CompactBlock, LinkMessage, PeerRecord, Request, RequestId, Response, TipClaim};
+
+use support::{direct, hello, settle};
 
 const PEERS: u8 = 32;
 
@@ -44,15 +42,15 @@ impl Stage {
     }
 
     fn settle(&mut self) {
-        while let Some(output) = self.node.poll() {
+        let Self { node, now, asked, sent_away, .. } = self;
+        settle(node, *now, |output| {
             match output {
-                Output::Load(id, _) => self.node.handle(self.now, Input::Loaded(id, Rows::default())),
-                Output::Commit(id, _) => self.node.handle(self.now, Input::Committed(id)),
-                Output::Send(peer, Message::Request(id, request)) => self.asked.push((peer, id, request)),
-                Output::Disconnect(..) => self.sent_away += 1,
+                Output::Send(peer, Message::Request(id, request)) => asked.push((peer, id, request)),
+                Output::Disconnect(..) => *sent_away += 1,
                 _ => {}
             }
-        }
+            None
+        });
     }
 
     fn say(&mut self, peer: PeerId, words: LinkMessage) {
@@ -60,23 +58,19 @@ impl Stage {
     }
 
     fn meet(&mut self, peer: PeerId, outbound: bool) {
-        let (kind, address, introducer) = (ConnectionKind::Direct, None, None);
-        self.give(Input::PeerUp(peer, PeerInfo { kind, outbound, address, introducer }));
+        self.give(Input::PeerUp(peer, direct(outbound)));
         self.greet(peer, 1);
     }
 
     /// A peer says hello, in a session with this number.
     fn greet(&mut self, peer: PeerId, session: u64) {
-        let genesis = spec().genesis_hash();
-        let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
-        let (version, time, agent) = (PROTOCOL_VERSION, self.now, String::new());
-        let hello = Hello { version, genesis, session, tip, keeps: Keeps::default(), time, agent };
-        self.say(peer, LinkMessage::Hello(hello));
+        let hello = hello(spec().genesis_hash(), session, self.now);
+        self.say(peer, hello);
     }
 }
 
 fn peer(number: u8) -> PeerId {
-    PeerId::new(&[b'p', number]).expect("two bytes")
+    support::peer([b'p', number])
 }
 
 fn id(number: u32) -> TxId {
@@ -100,10 +94,8 @@ fn a_flood_from_every_peer_at_once_stays_within_the_bounds() {
     // What each may say once: where 16 peers are with the longest addresses there can be, and that it wants to know more.
     for number in 0..PEERS {
         let address = PeerAddress::new("x".repeat(512)).expect("as long as may be");
-        let record = |n: u8| PeerRecord {
-            id: PeerId::new(&[number, n]).expect("two bytes"),
-            addresses: vec![address.clone(); 4],
-        };
+        let record =
+            |n: u8| PeerRecord { id: support::peer([number, n]), addresses: vec![address.clone(); 4] };
         stage.say(peer(number), LinkMessage::Peers((0..16).map(record).collect()));
         stage.say(peer(number), LinkMessage::GetTransactions);
     }

@@ -1,16 +1,16 @@
 //! What happens while a node opens is there when it is open, however much else is said meanwhile.
 
+mod support;
+
 use std::sync::Arc;
 
 use tabchain_consensus::ChainSpec;
-use tabchain_node::{
-    Command, CommandId, Config, ConnectionKind, Input, LoadId, Message, Node, Output, PeerId, PeerInfo, Reply,
-};
-use tabchain_primitives::{Height, Timestamp, Work};
+use tabchain_node::{Command, CommandId, Config, Input, LoadId, Message, Node, Output, PeerId, Reply};
+use tabchain_primitives::Timestamp;
 use tabchain_records::Rows;
-use tabchain_sync::{
-    Failure, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, RequestId, Response, TipClaim,
-};
+use tabchain_sync::{Failure, LinkMessage, Request, RequestId, Response};
+
+use support::{direct, hello, peer};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// More than any node keeps.
@@ -57,9 +57,7 @@ impl Stage {
     }
 
     fn come(&mut self, peer: PeerId) {
-        let info =
-            PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
-        self.give(Input::PeerUp(peer, info));
+        self.give(Input::PeerUp(peer, direct(false)));
     }
 
     fn say(&mut self, peer: PeerId, words: LinkMessage) {
@@ -67,10 +65,7 @@ impl Stage {
     }
 
     fn greet(&mut self, peer: PeerId) {
-        let genesis = ChainSpec::dev().genesis_hash();
-        let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
-        let (version, session, keeps, agent) = (PROTOCOL_VERSION, 1, Keeps::default(), String::new());
-        self.say(peer, LinkMessage::Hello(Hello { version, genesis, session, tip, keeps, time: NOW, agent }));
+        self.say(peer, hello(ChainSpec::dev().genesis_hash(), 1, NOW));
     }
 
     /// Peers that have a place, which is whom the node said hello to.
@@ -87,10 +82,6 @@ impl Stage {
             other => panic!("a status, not {other:?}"),
         }
     }
-}
-
-fn peer(name: &str) -> PeerId {
-    PeerId::new(name.as_bytes()).expect("a short name")
 }
 
 #[test]
@@ -114,7 +105,7 @@ fn who_comes_and_goes_while_one_talks_without_end_is_known_all_the_same() {
 #[test]
 fn of_peers_that_come_and_go_only_who_is_there_has_a_place() {
     let mut stage = Stage::new();
-    let names: Vec<_> = (0..FLOOD).map(|number| peer(&number.to_string())).collect();
+    let names: Vec<_> = (0..FLOOD).map(|number| peer(number.to_string())).collect();
     for &name in &names {
         stage.come(name);
         stage.greet(name);

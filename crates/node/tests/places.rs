@@ -1,16 +1,15 @@
 //! When all places are taken and somebody comes: who is hard to imitate keeps its place, however young its connection is.
 
-use std::sync::Arc;
+mod support;
 
 use tabchain_chain::Chain;
 use tabchain_chain::testing::{Key, mine_at, spec, transfer};
 use tabchain_consensus::Verdict;
-use tabchain_node::{Config, ConnectionKind, Input, Message, Node, Output, PeerId, PeerInfo, Reason};
-use tabchain_primitives::{Height, Timestamp, Transaction, TxId, Work};
-use tabchain_records::Rows;
-use tabchain_sync::{
-    CompactBlock, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, RequestId, Response, TipClaim,
-};
+use tabchain_node::{Config, Input, Message, Node, Output, PeerId, PeerInfo, Reason};
+use tabchain_primitives::{Timestamp, Transaction, TxId};
+use tabchain_sync::{CompactBlock, LinkMessage, Request, RequestId, Response};
+
+use support::{direct, hello, settle};
 
 /// Places for those who come by themselves.
 const PLACES: u8 = 23;
@@ -37,7 +36,7 @@ struct Stage {
 impl Stage {
     fn open() -> Self {
         let now = spec().genesis_header().time().saturating_add(60_000);
-        let node = Node::open(Config::new(Arc::clone(&spec()), [9; 32]));
+        let node = Node::open(Config::new(spec(), [9; 32]));
         let mut stage = Self { node, now, asked: Vec::new(), let_go: Vec::new() };
         stage.drain();
         stage
@@ -49,16 +48,16 @@ impl Stage {
     }
 
     fn drain(&mut self) {
-        while let Some(output) = self.node.poll() {
+        let Self { node, now, asked, let_go } = self;
+        settle(node, *now, |output| {
             match output {
-                Output::Load(id, _) => self.node.handle(self.now, Input::Loaded(id, Rows::default())),
-                Output::Commit(id, _) => self.node.handle(self.now, Input::Committed(id)),
-                Output::Verify(id, _) => self.node.handle(self.now, Input::Verified(id, Verdict::AllValid)),
-                Output::Send(peer, Message::Request(id, request)) => self.asked.push((peer, id, request)),
-                Output::Disconnect(peer, why) => self.let_go.push((peer, why)),
+                Output::Verify(id, _) => return Some(Input::Verified(id, Verdict::AllValid)),
+                Output::Send(peer, Message::Request(id, request)) => asked.push((peer, id, request)),
+                Output::Disconnect(peer, why) => let_go.push((peer, why)),
                 _ => {}
             }
-        }
+            None
+        });
     }
 
     fn pass(&mut self, millis: u64) {
@@ -76,13 +75,9 @@ impl Stage {
 
     fn connect(&mut self, peer: PeerId, introducer: &str, outbound: bool) {
         let introducer = PeerId::new(introducer.as_bytes()).ok();
-        let (kind, address) = (ConnectionKind::Direct, None);
-        self.give(Input::PeerUp(peer, PeerInfo { kind, outbound, address, introducer }));
-        let genesis = spec().genesis_hash();
-        let tip = TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO };
-        let (version, session, keeps, agent) = (PROTOCOL_VERSION, 1, Keeps::default(), String::new());
-        let hello = Hello { version, genesis, session, tip, keeps, time: self.now, agent };
-        self.say(peer, LinkMessage::Hello(hello));
+        self.give(Input::PeerUp(peer, PeerInfo { introducer, ..direct(outbound) }));
+        let hello = hello(spec().genesis_hash(), 1, self.now);
+        self.say(peer, hello);
     }
 
     /// The peer tells of a transaction, is asked for it, and answers after so long: with it, or that it has it no more.
@@ -122,7 +117,7 @@ impl Stage {
 }
 
 fn peer(number: u8) -> PeerId {
-    PeerId::new(&[b'p', number]).expect("two bytes")
+    support::peer([b'p', number])
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Rule N19 for everything that can be asked: who asks the same without end is refused, and then sent away.
 
-use std::sync::Arc;
+mod support;
 
 use tabchain_chain::testing::spec;
-use tabchain_node::{Config, ConnectionKind, Input, Message, Node, Output, PeerId, PeerInfo, Reason};
-use tabchain_primitives::{BlockHash, Height, Timestamp, TxId, Work};
-use tabchain_records::Rows;
-use tabchain_sync::{Failure, Hello, Keeps, LinkMessage, PROTOCOL_VERSION, Request, RequestId, TipClaim};
+use tabchain_node::{Config, Input, Message, Node, Output, Reason};
+use tabchain_primitives::{BlockHash, Timestamp, TxId};
+use tabchain_sync::{Failure, Request, RequestId};
+
+use support::{direct, hello, peer, settle};
 
 /// More than anybody may ask in one moment.
 const QUESTIONS: u64 = 20_000;
@@ -22,38 +23,26 @@ struct Answers {
 }
 
 fn drain(node: &mut Node, now: Timestamp, answers: &mut Answers) {
-    while let Some(output) = node.poll() {
+    settle(node, now, |output| {
         match output {
-            Output::Load(id, _) => node.handle(now, Input::Loaded(id, Rows::default())),
-            Output::Commit(id, _) => node.handle(now, Input::Committed(id)),
             Output::Send(_, Message::Response(..)) => answers.given += 1,
             Output::Send(_, Message::RequestFailed(_, Failure::Busy)) => answers.refused += 1,
             Output::Disconnect(_, why) => answers.sent_away = why == Reason::Misbehaviour,
             _ => {}
         }
-    }
+        None
+    });
 }
 
 /// A peer asks this, over and over, in one moment.
 fn ask_without_end(request: &Request) -> Answers {
     let now = spec().genesis_header().time().saturating_add(60_000);
-    let mut node = Node::open(Config::new(Arc::clone(&spec()), [9; 32]));
+    let mut node = Node::open(Config::new(spec(), [9; 32]));
     let mut answers = Answers::default();
     drain(&mut node, now, &mut answers);
-    let peer = PeerId::new(b"curious").expect("a short name");
-    let info = PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
-    let genesis = spec().genesis_hash();
-    let hello = Hello {
-        version: PROTOCOL_VERSION,
-        genesis,
-        session: 1,
-        tip: TipClaim { hash: genesis, height: Height::GENESIS, work: Work::ZERO },
-        keeps: Keeps::default(),
-        time: now,
-        agent: String::new(),
-    };
-    node.handle(now, Input::PeerUp(peer, info));
-    node.handle(now, Input::Message(peer, Message::Link(LinkMessage::Hello(hello))));
+    let peer = peer("curious");
+    node.handle(now, Input::PeerUp(peer, direct(false)));
+    node.handle(now, Input::Message(peer, Message::Link(hello(spec().genesis_hash(), 1, now))));
     for number in 0..QUESTIONS {
         let question = Message::Request(RequestId(number), request.clone());
         node.handle(now, Input::Message(peer, question));

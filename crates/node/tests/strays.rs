@@ -1,15 +1,18 @@
 //! Inputs that answer nothing, in every phase of a node's life: they change nothing and never panic.
 
+mod support;
+
 use std::sync::Arc;
 
 use tabchain_consensus::{ChainSpec, Verdict};
 use tabchain_node::{
-    BatchId, Command, CommandId, Config, ConnectionKind, Event, Input, JobId, LoadId, Message, Node, Output,
-    PeerId, PeerInfo, Reply,
+    BatchId, Command, CommandId, Config, Event, Input, JobId, LoadId, Message, Node, Output, Reply,
 };
 use tabchain_primitives::Timestamp;
 use tabchain_records::{Rows, StoreError};
 use tabchain_sync::{Failure, LinkMessage, RequestId, Response};
+
+use support::{direct, peer};
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -41,7 +44,7 @@ fn serve(node: &mut Node) -> Vec<Output> {
 }
 
 fn strays() -> Vec<Input> {
-    let peer = PeerId::new(b"stranger").expect("a short id");
+    let peer = peer("stranger");
     vec![
         Input::Tick,
         Input::PeerDown(peer),
@@ -147,10 +150,9 @@ fn a_store_that_is_lost_while_opening_ends_the_node_in_so_many_words() {
 fn more_peers_than_there_is_room_for_are_sent_away() {
     let mut node = node();
     serve(&mut node);
-    let info = PeerInfo { kind: ConnectionKind::Direct, outbound: false, address: None, introducer: None };
     let mut turned_away = 0;
     for number in 0..100u8 {
-        node.handle(NOW, Input::PeerUp(PeerId::new(&[number]).expect("a short id"), info.clone()));
+        node.handle(NOW, Input::PeerUp(peer([number]), direct(false)));
         turned_away +=
             outputs(&mut node).iter().filter(|output| matches!(output, Output::Disconnect(..))).count();
     }

@@ -185,11 +185,10 @@ impl BranchDownload {
 
 #[cfg(test)]
 mod tests {
+    use tabchain_primitives::{Height, Work};
+
     use super::*;
-    use tabchain_primitives::{
-        Address, CompactTarget, HEADER_VERSION, HeaderFields, Height, HistoryRoot, MerkleRoot, StateRoot,
-        Work,
-    };
+    use crate::testing::header;
 
     const NOW: Timestamp = Timestamp::from_millis(5_000);
 
@@ -199,24 +198,14 @@ mod tests {
 
     fn headers(nonce: u64, count: u32) -> Vec<Header> {
         let mut parent = BlockHash::ZERO;
-        let header = |height| {
-            let header = Header::new(HeaderFields {
-                version: HEADER_VERSION,
-                height: Height::new(height),
-                parent,
-                miner: Address::from_bytes([0; 20]),
-                tx_count: 0,
-                tx_root: MerkleRoot::ZERO,
-                state_root: StateRoot::ZERO,
-                history_root: HistoryRoot::ZERO,
-                time: Timestamp::ZERO,
-                target: CompactTarget::from_bits(0x207f_ffff),
-                nonce,
+        let next = |height| {
+            let header = header(|fields| {
+                (fields.height, fields.parent, fields.nonce) = (Height::new(height), parent, nonce);
             });
             parent = header.hash();
             header
         };
-        (1..=count).map(header).collect()
+        (1..=count).map(next).collect()
     }
 
     /// Stretches of two headers.

@@ -204,11 +204,12 @@ fn places(slots: &[Option<Transaction>], short_ids: &[ShortId]) -> BTreeMap<Shor
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tabchain_primitives::{
-        AccountNonce, Action, Address, Amount, Anchor, CompactTarget, HeaderFields, Height, HistoryRoot,
-        MerkleRoot, PublicKey, Signature, StateRoot, Timestamp, UnsignedTransaction,
+        AccountNonce, Action, Amount, Anchor, Height, PublicKey, Signature, UnsignedTransaction,
     };
+
+    use super::*;
+    use crate::testing::header;
 
     fn transaction(n: u64) -> Transaction {
         let action = Action::Anchor(Anchor::new("topic", n.to_le_bytes().to_vec()).expect("within bounds"));
@@ -219,19 +220,7 @@ mod tests {
     }
 
     fn block(count: u64) -> Block {
-        let header = Header::new(HeaderFields {
-            version: 1,
-            height: Height::new(1),
-            parent: BlockHash::ZERO,
-            miner: Address::from_bytes([0; 20]),
-            tx_count: u32::try_from(count).expect("few"),
-            tx_root: MerkleRoot::ZERO,
-            state_root: StateRoot::ZERO,
-            history_root: HistoryRoot::ZERO,
-            time: Timestamp::ZERO,
-            target: CompactTarget::from_bits(0),
-            nonce: 0,
-        });
+        let header = header(|fields| fields.tx_count = u32::try_from(count).expect("few"));
         Block { header, transactions: (0..count).map(transaction).collect() }
     }
 

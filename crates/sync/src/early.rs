@@ -55,27 +55,13 @@ impl EarlyBlocks {
 
 #[cfg(test)]
 mod tests {
-    use tabchain_primitives::{
-        Address, Block, CompactTarget, Header, HeaderFields, Height, HistoryRoot, MerkleRoot, StateRoot,
-    };
+    use tabchain_primitives::Block;
 
     use super::*;
+    use crate::testing::header;
 
     fn block() -> CompactBlock {
-        let header = Header::new(HeaderFields {
-            version: 1,
-            height: Height::new(1),
-            parent: BlockHash::ZERO,
-            miner: Address::from_bytes([0; 20]),
-            tx_count: 0,
-            tx_root: MerkleRoot::ZERO,
-            state_root: StateRoot::ZERO,
-            history_root: HistoryRoot::ZERO,
-            time: Timestamp::ZERO,
-            target: CompactTarget::from_bits(0),
-            nonce: 0,
-        });
-        CompactBlock::of(&Block { header, transactions: Vec::new() }, 1)
+        CompactBlock::of(&Block { header: header(|_| {}), transactions: Vec::new() }, 1)
     }
 
     fn hold(early: &mut EarlyBlocks, at: u64, number: u8, peer: usize) -> bool {

@@ -39,6 +39,8 @@ mod rng;
 pub mod score;
 pub mod snapshot;
 pub mod talk;
+#[cfg(test)]
+mod testing;
 pub mod transactions;
 
 pub use message::{

@@ -392,7 +392,7 @@ proptest! {
     fn whatever_an_attacker_does_those_who_proved_themselves_and_answer_stay(
         guests in 0..=count(MAX_GUESTS),
         chosen in 0..=count(MAX_CHOSEN),
-        deeds in prop::collection::vec(deed(), 0..2_000),
+        deeds in prop::collection::vec(deed(), 0..1_200),
     ) {
         let (mut book, mut now) = (PeerBook::default(), at(1));
         let of = |n| if n < guests { Standing::Guest } else { Standing::Chosen };
@@ -409,7 +409,7 @@ proptest! {
     #[test]
     fn whatever_names_only_say_even_those_who_do_not_answer_now_stay(
         chosen in 0..=count(MAX_CHOSEN),
-        deeds in prop::collection::vec(deed(), 0..2_000),
+        deeds in prop::collection::vec(deed(), 0..1_200),
     ) {
         let (mut book, mut now) = (PeerBook::default(), at(1));
         (0..chosen).for_each(|n| earn(&mut book, n, Standing::Chosen, 1));
