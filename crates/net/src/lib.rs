@@ -27,6 +27,7 @@ mod link;
 mod message;
 mod path;
 mod pauses;
+mod places;
 mod relays;
 mod rendezvous;
 mod requests;

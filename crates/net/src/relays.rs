@@ -145,6 +145,15 @@ impl Relays {
         was_reserved
     }
 
+    /// The relay does what no honest one does: it is lost, and tried again as rarely as one that is never there. Returns whether
+    /// a reservation was lost by it.
+    pub(crate) fn on_misbehaved(&mut self, peer: &PeerId, now: Instant) -> bool {
+        if let Some(relay) = self.get_mut(peer) {
+            relay.failures = u32::MAX;
+        }
+        self.on_lost(peer, now)
+    }
+
     /// The relays that keep a place for us.
     pub(crate) fn reserved(&self) -> impl Iterator<Item = PeerId> + '_ {
         self.relays.iter().filter(|relay| relay.state == State::Reserved).map(|relay| relay.peer)
@@ -267,6 +276,19 @@ mod tests {
         let later = now + PATIENCE + Duration::from_secs(1);
         assert_eq!(relays.due(later).len(), 0, "given up, and waiting");
         assert_eq!(relays.due(later + LONGEST_PAUSE.mul_f64(1.5)).len(), 1);
+    }
+
+    #[test]
+    fn one_that_misbehaves_waits_as_long_as_any_however_often_it_kept_a_place() {
+        let now = Instant::now();
+        let (mut relays, peer) = relays(now);
+        relays.due(now);
+        relays.on_connected(&peer, now);
+        relays.on_reserved(&peer);
+        assert!(relays.on_misbehaved(&peer, now));
+        assert!(!relays.on_lost(&peer, now), "the connection is closed besides");
+        assert_eq!(relays.due(now + LONGEST_PAUSE.mul_f64(0.49)), []);
+        assert_eq!(relays.due(now + LONGEST_PAUSE.mul_f64(1.5)).len(), 1);
     }
 
     #[test]

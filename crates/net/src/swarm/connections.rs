@@ -47,11 +47,14 @@ impl Net {
     ) -> Vec<NetEvent> {
         match Path::of(endpoint) {
             Path::Other => {
-                if let Some(listen) = self.relays.on_connected(&peer, Instant::now())
-                    && let Err(error) = self.swarm.listen_on(listen)
-                {
-                    tracing::warn!(%peer, %error, "cannot listen at relay");
-                    self.relays.on_lost(&peer, Instant::now());
+                if let Some(listen) = self.relays.on_connected(&peer, Instant::now()) {
+                    match self.swarm.listen_on(listen) {
+                        Ok(listener) => self.places.on_asked(listener, peer),
+                        Err(error) => {
+                            tracing::warn!(%peer, %error, "cannot listen at relay");
+                            self.relays.on_lost(&peer, Instant::now());
+                        }
+                    }
                 }
                 Vec::new()
             }

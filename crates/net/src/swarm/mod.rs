@@ -1,10 +1,11 @@
 //! The swarm's loop: events of libp2p become [`NetEvent`]s, [`NetCommand`]s become calls.
 //!
 //! What happens to connections is in [`connections`], what happens on them in [`sessions`]; how nodes learn of each other is in
-//! [`finding`].
+//! [`finding`], and where they are introduced in [`places`].
 
 mod connections;
 mod finding;
+mod places;
 mod sessions;
 
 use std::collections::{HashMap, HashSet};
@@ -20,14 +21,15 @@ use libp2p_webrtc_browser::{self as webrtc, Path};
 use tabchain_sync::PeerAddress;
 use web_time::{Instant, SystemTime};
 
-use crate::address::{is_dialable, relay_of_circuit, to_libp2p};
+use crate::address::{is_dialable, to_libp2p};
 use crate::behaviour::{Behaviour, BehaviourEvent};
 use crate::config::NetConfig;
 use crate::counts::Counts;
 use crate::detours::Detours;
 use crate::dials::Dials;
-use crate::introducers::{Introducers, place_at};
+use crate::introducers::Introducers;
 use crate::message::{NetCommand, NetEvent};
+use crate::places::Places;
 use crate::relays::Relays;
 use crate::rendezvous::Rendezvous;
 use crate::requests::Requests;
@@ -70,6 +72,7 @@ pub struct Net {
     sessions: HashMap<PeerId, Session>,
     dials: Dials,
     detours: Detours,
+    places: Places,
     introducers: Introducers,
     guests: HashSet<PeerId>,
     rendezvous: Rendezvous,
@@ -112,6 +115,7 @@ impl Net {
             sessions: HashMap::new(),
             dials: Dials::new(local),
             detours: Detours::new(seed),
+            places: Places::default(),
             introducers: Introducers::default(),
             guests: HashSet::new(),
             rendezvous: Rendezvous::new(config.key, config.namespace),
@@ -199,17 +203,6 @@ impl Net {
         vec![NetEvent::Woke]
     }
 
-    /// Has one more of the tabs that this one is directly connected to keep a place for it, while there are too few.
-    fn ask_for_a_place(&mut self, now: Instant) {
-        let direct =
-            self.sessions.iter().filter(|(_, session)| session.path == Path::WebRtc).map(|(peer, _)| *peer);
-        let Some(peer) = self.introducers.next(direct, now) else { return };
-        match self.swarm.listen_on(place_at(peer)) {
-            Ok(listener) => self.introducers.on_asked(peer, listener),
-            Err(error) => tracing::debug!(%peer, %error, "cannot listen at a peer"),
-        }
-    }
-
     fn on_command(&mut self, command: NetCommand) -> Vec<NetEvent> {
         match command {
             NetCommand::Dial(peer, addresses) => return self.dial(peer, &addresses),
@@ -271,14 +264,11 @@ impl Net {
                 tracing::debug!(%peer, %error, "dial failed");
                 self.on_dial_failed(peer, &error)
             }
-            SwarmEvent::ListenerClosed { listener_id, addresses, .. } => {
-                self.introducers.on_closed(listener_id, Instant::now());
-                let relays = addresses.iter().filter_map(relay_of_circuit).collect::<Vec<_>>();
-                relays.iter().flat_map(|relay| self.lose_relay(relay)).collect()
-            }
+            SwarmEvent::ListenerClosed { listener_id, .. } => self.on_place_closed(listener_id),
             SwarmEvent::NewListenAddr { address, .. } if Path::of_address(&address) == Path::Other => {
                 vec![self.on_moved()]
             }
+            SwarmEvent::NewListenAddr { listener_id, address } => self.on_place_address(listener_id, address),
             // Where a relay keeps a place for circuits, the `/webrtc` behaviour adds the direct address that goes with it.
             SwarmEvent::ExternalAddrConfirmed { address } | SwarmEvent::ExternalAddrExpired { address }
                 if is_dialable(&address) =>
@@ -311,20 +301,10 @@ impl Net {
                 Vec::new()
             }
             BehaviourEvent::Circuits(relay::client::Event::ReservationReqAccepted {
-                relay_peer_id, ..
-            }) => {
-                if !self.relays.on_reserved(&relay_peer_id) {
-                    return Vec::new();
-                }
-                let now = Instant::now();
-                // Whoever has just come waits for the first peers: asks who is there at once. It can be found itself only by
-                // the address that comes with this place, which is known at the next tick: registers then, and asks again,
-                // since others who came at this same moment had not registered either when asked first.
-                self.discover(now);
-                self.next_registration = now;
-                self.next_discovery = now;
-                self.relay_event(&relay_peer_id, true)
-            }
+                relay_peer_id,
+                renewal,
+                ..
+            }) => self.on_place_kept(relay_peer_id, renewal),
             BehaviourEvent::Introducer(event) => self.on_guest(&event).into_iter().collect(),
             BehaviourEvent::Webrtc(webrtc::Event::Direct { peer, circuits, .. }) => {
                 self.on_direct(&peer, circuits);
@@ -334,22 +314,6 @@ impl Net {
                 self.rendezvous.on_reply(reply).map_or_else(Vec::new, |event| self.on_rendezvous(event))
             }
             _ => Vec::new(),
-        }
-    }
-
-    /// A tab that keeps its place with us can be introduced to all others we are connected to.
-    fn on_guest(&mut self, event: &relay::Event) -> Option<NetEvent> {
-        match event {
-            relay::Event::ReservationReqAccepted { src_peer_id: guest, renewed: false } => {
-                self.guests.insert(*guest);
-                self.discovered(*guest, &[])
-            }
-            relay::Event::ReservationTimedOut { src_peer_id: guest }
-            | relay::Event::ReservationClosed { src_peer_id: guest } => {
-                self.guests.remove(guest);
-                None
-            }
-            _ => None,
         }
     }
 }
