@@ -12,15 +12,14 @@ const HOUR: u64 = 60 * MINUTE;
 /// More than a book has tried peers.
 const CROWD: usize = 300;
 
-/// Eight nodes that know each other, each of which mines, since two hours.
-fn old_friends(seed: u64) -> (Sim, Vec<Place>) {
+/// Eight nodes that find each other at a relay, each of which mines.
+fn friends(seed: u64) -> (Sim, Vec<Place>) {
     let mut sim = world_of_minutes(seed);
     let nodes = sim.add_nodes(8);
-    sim.introduce(&nodes);
+    sim.gather(&nodes);
     for (number, &node) in (0..).zip(&nodes) {
         sim.start_mining(node, address(number));
     }
-    sim.run_for(2 * HOUR);
     (sim, nodes)
 }
 
@@ -44,10 +43,19 @@ fn remembered(sim: &mut Sim, by: Place, of: &[Place]) -> usize {
 
 #[test]
 fn a_crowd_that_only_says_hello_makes_a_node_forget_nobody_whom_it_followed() {
-    let (mut sim, nodes) = old_friends(401);
+    let (mut sim, nodes) = friends(401);
+    sim.run_for(2 * HOUR);
     let (victim, friends) = nodes.split_first().expect("eight");
     assert_eq!(remembered(&mut sim, *victim, friends), friends.len());
     let crowd = pass_by(&mut sim, *victim);
     assert!(remembered(&mut sim, *victim, &crowd) > 0, "they are believed to be there");
+    assert_eq!(remembered(&mut sim, *victim, friends), friends.len());
+}
+
+#[test]
+fn nor_does_it_keep_a_node_that_has_just_come_from_making_friends() {
+    let (mut sim, nodes) = friends(402);
+    let (victim, friends) = nodes.split_first().expect("eight");
+    pass_by(&mut sim, *victim);
     assert_eq!(remembered(&mut sim, *victim, friends), friends.len());
 }

@@ -201,18 +201,23 @@ impl Node {
         if now.since(peer.remembered_at) < STAYED_MS {
             return;
         }
-        peer.remembered_at = now;
         let earned = if peer.origin == Origin::Chosen { Standing::Chosen } else { Standing::Guest };
         let address = peer.dialled_at();
-        self.note_good(*id, address.as_ref(), earned);
+        if self.note_good(*id, address.as_ref(), earned)
+            && let Some(peer) = self.peers.get_mut(id)
+        {
+            peer.remembered_at = now;
+        }
     }
 
-    /// Remembers a peer that was good, and tells of it from now on, if it can be dialled.
-    fn note_good(&mut self, id: PeerId, address: Option<&PeerAddress>, earned: Standing) {
-        if let Some(good) = self.book.good(id, address, earned, self.now) {
+    /// Remembers a peer that was good, and tells of it from now on, if it can be dialled; false if not.
+    fn note_good(&mut self, id: PeerId, address: Option<&PeerAddress>, earned: Standing) -> bool {
+        let good = self.book.good(id, address, earned, self.now);
+        if let Some(good) = &good {
             self.disk.put(Column::Peers, id.as_bytes(), good.to_bytes());
         }
         self.erase_forgotten();
+        good.is_some()
     }
 
     /// Holds something against a peer for a while.
