@@ -86,16 +86,20 @@ impl Stage {
 pub(crate) fn run(workspace: &Workspace, args: &TestArgs) -> ExitCode {
     let wanted = |stage: &Stage| args.stages.is_empty() || args.stages.contains(stage);
     let mut total = Counts::default();
-    let mut summary = Vec::new();
+    let (mut summary, mut failures) = (Vec::new(), String::new());
     for stage in Stage::value_variants().iter().copied().filter(wanted) {
         println!("\n==== {} ====", stage.name());
         let begin = Instant::now();
         let counts = stage.perform(workspace, args.endurance).unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
-            Counts::FAILED
+            Counts::failed(&format!("{error:#}"))
         });
+        failures += &counts.tell_failures(&stage.name());
         summary.push(format!("{:<11} {counts:<40} {:>12}", stage.name(), seconds(begin.elapsed())));
         total += counts;
+    }
+    if !failures.is_empty() {
+        println!("\n==== what failed ====\n{failures}");
     }
     println!("\n==== summary ====\n{}\n", summary.join("\n"));
     println!("{} passed, {} failed", total.passed, total.failed);

@@ -6,9 +6,11 @@ import { Tab } from '../support/tab.ts';
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`every view passes the accessibility checks (${colorScheme})`, async ({ browser, relay }) => {
-    const context = await browser.newContext({ colorScheme, viewport: { width: 390, height: 844 } });
+    const context = await browser.newContext({ colorScheme, reducedMotion: 'reduce', viewport: { width: 390, height: 844 } });
     const tab = await Tab.in(context, relay);
+    /** Checks a view at rest: what is still fading in has not its colours yet. */
     const check = async (view: string): Promise<void> => {
+      await tab.page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState === 'finished'));
       const { violations } = await new AxeBuilder({ page: tab.page }).analyze();
       expect(violations.map(({ id, nodes }) => ({ view, id, at: nodes.map((node) => node.target) }))).toEqual([]);
       const overflow = await tab.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -18,6 +20,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await tab.join();
     for (const view of ['home', 'explorer', 'mine', 'wallet', 'peers'] as const) {
       await tab.go(view);
+      if (view === 'home') await expect(tab.page.getByTestId('strip-block')).toBeVisible();
       await check(view);
     }
     await tab.createWallet();

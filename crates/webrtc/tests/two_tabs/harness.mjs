@@ -150,6 +150,9 @@ export async function until(what, holds, limit) {
 
 export async function step(name, run) {
   const start = Date.now();
-  const note = await run();
+  const note = await run().catch((error) => {
+    console.log(`failed  ${name} (${Date.now() - start} ms): ${String(error).split("\n", 1)[0]}`);
+    throw error;
+  });
   console.log(`ok  ${name} (${Date.now() - start} ms)${note ? `: ${note}` : ""}`);
 }

@@ -93,7 +93,7 @@ pub(super) fn check(workspace: &Workspace) -> Result<Counts> {
         eprintln!("error: {fault}");
     }
     let failed = faults.len() as u64;
-    Ok(Counts { passed: ours.packages.len() as u64, failed, skipped: 0 })
+    Ok(Counts { passed: ours.packages.len() as u64, failed, skipped: 0, failures: faults })
 }
 
 /// Every edge between our crates that the plan doesn't have.

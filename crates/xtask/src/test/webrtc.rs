@@ -36,10 +36,10 @@ pub(super) fn js(workspace: &Workspace, endurance: bool) -> Result<Counts> {
     tell(&mut script(workspace, "js_libp2p", if endurance { "test:endurance" } else { "test" })?)
 }
 
-/// Runs a script; a line that begins with `ok` is a proof that holds.
+/// Runs a script, which prints a line for each proof.
 fn tell(script: &mut Command) -> Result<Counts> {
     let mut counts = Counts::default();
-    let status = watch(script, |line| counts.passed += u64::from(line.starts_with("ok ")))?;
+    let status = watch(script, |line| counts += Counts::of_script_line(line).unwrap_or_default())?;
     Ok(counts.judged_by(status))
 }
 

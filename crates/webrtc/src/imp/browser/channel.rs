@@ -315,6 +315,11 @@ impl Channel {
         if self.closing.get() && self.turn.get() == Turn::Taken {
             tracing::debug!("a channel did not close in time");
             self.leave();
+        } else if self.closing.get() && self.turn.get() == Turn::NotYet {
+            tracing::debug!("a channel that was refused lives");
+            self.closing.set(false);
+            self.close();
+            self.linger();
         } else if self.abandoned.get() || (awaits_ack && self.raw().buffered_amount() == 0) {
             tracing::debug!("a stream's other side did not end in time");
             self.lost.set(awaits_ack);
@@ -337,7 +342,7 @@ impl Channel {
         }
     }
 
-    fn on_open(&self) {
+    fn on_open(self: &Rc<Self>) {
         self.opened.set(true);
         self.resend();
         self.wake_writer();
@@ -372,8 +377,8 @@ impl Channel {
 
     fn on_frame(self: &Rc<Self>, peer: &Peer, Frame { flag, data }: Frame<'_>) {
         let early = std::mem::replace(&mut self.inner.borrow_mut().early, Early::Over);
-        if let (Some(Flag::Reset), Early::Kept(messages)) = (flag, early)
-            && self.begin_anew(messages)
+        if let (Some(Flag::Reset), Early::Kept(sent)) = (flag, early)
+            && self.begin_anew(sent)
         {
             return;
         }

@@ -13,15 +13,17 @@
 //!   wanted. Other implementations refuse nothing; their end of the channel is lost with their answer. Should they be slow
 //!   instead, they hear a reset on the old channel, and have been asked for nothing yet.
 //!
-//! A stream begins anew once. What is kept for it is what was sent before the first answer, up to [`MAX_EARLY`].
+//! The next number may be just as bad, so a stream begins anew up to [`MAX_MOVES`] times. What is kept for it is what was sent
+//! before the first answer, up to [`MAX_EARLY`].
 //!
 //! A channel may also be lost a little later, when answers have come. Then nobody acknowledges that our half has ended, which
 //! the other side does by itself, and after [`Config::with_linger`](crate::Config::with_linger) the stream fails: whoever
 //! waits for more hears of it.
 //!
-//! A channel on which nothing came, or the acknowledgement doesn't, may be lost, and is not closed from here: the other side doesn't know it, so it would
-//! never close, and Chromium (156) there leaves out all channels that come after an unknown one in the same packet. A reset
-//! makes the other side close it if it does know it.
+//! A channel that was refused, on which nothing came, or the acknowledgement doesn't, may be lost, and is not closed from here:
+//! the other side doesn't know it, so it would never close, and Chromium (156) there leaves out all channels that come after an
+//! unknown one in the same packet. Their numbers are then free here and taken there: one lost packet spoils many streams. A
+//! reset makes the other side close it if it does know it.
 
 use std::rc::Rc;
 
@@ -36,25 +38,36 @@ use crate::wire::{
 /// How many bytes a stream may send before the first answer and still begin anew on another channel.
 const MAX_EARLY: usize = 16 << 10;
 
+/// How often a stream begins anew. On a line that loses packets and has many streams in a row a tenth of the numbers may be bad.
+const MAX_MOVES: u8 = 4;
+
 /// What was sent on a stream before anything came back.
 pub(super) enum Early {
-    /// Each message, while they are few enough to be sent again.
-    Kept(Vec<Vec<u8>>),
+    /// While it is little enough to be sent again.
+    Kept(Sent),
     /// Waits for the new channel to open.
-    Again(Vec<Vec<u8>>),
+    Again(Sent),
     /// The other side has answered, or this stream doesn't begin anew.
     Over,
+}
+
+/// The messages of a stream that nobody has answered.
+#[derive(Default)]
+pub(super) struct Sent {
+    messages: Vec<Vec<u8>>,
+    /// How often the stream has begun anew.
+    moves: u8,
 }
 
 impl Early {
     /// Of a stream that we opened, or of another, which never begins anew.
     pub(super) fn new(ours: bool) -> Self {
-        if ours { Self::Kept(Vec::new()) } else { Self::Over }
+        if ours { Self::Kept(Sent::default()) } else { Self::Over }
     }
 
     /// Keeps a message that was sent. Returns whether it was the first.
     pub(super) fn push(&mut self, message: &[u8]) -> bool {
-        let Self::Kept(messages) = self else { return false };
+        let Self::Kept(Sent { messages, .. }) = self else { return false };
         messages.push(message.to_vec());
         let first = messages.len() == 1;
         if messages.iter().map(Vec::len).sum::<usize>() > MAX_EARLY {
@@ -65,12 +78,12 @@ impl Early {
 
     /// Whether something was sent, and nothing came.
     pub(super) fn is_unanswered(&self) -> bool {
-        matches!(self, Self::Kept(messages) if !messages.is_empty())
+        matches!(self, Self::Kept(sent) if !sent.messages.is_empty())
     }
 
     /// Whether all that was sent is which protocol is wanted.
     fn is_proposal(&self) -> bool {
-        let Self::Kept(messages) = self else { return false };
+        let Self::Kept(Sent { messages, .. }) = self else { return false };
         let (mut data, mut flagged) = (Vec::new(), false);
         let mut decoder = Decoder::default();
         let whole = messages.iter().all(|message| {
@@ -86,13 +99,14 @@ impl Early {
 
 impl Channel {
     /// Refuses a stream whose channel is about to be lost. The channel isn't closed: that would throw away the refusal,
-    /// which waits for the end of the old channel's close. The other side closes it.
+    /// which waits for the end of the old channel's close. Should it live after all, it is closed when that has had its time.
     pub(in crate::imp::browser) fn refuse(self: &Rc<Self>) {
         let flag = self.inner.borrow_mut().state.reset();
         if let Some(flag) = flag {
             self.say(flag);
         }
         self.closing.set(true);
+        self.linger();
     }
 
     /// Whether it waits for a first answer. Other implementations send a frame in pieces, and a piece is a sign of one.
@@ -106,17 +120,17 @@ impl Channel {
         if !self.is_unanswered() {
             return false;
         }
-        let messages = {
+        let sent = {
             let mut inner = self.inner.borrow_mut();
             if inner.state.is_done() || !inner.early.is_proposal() {
                 return false;
             }
             match std::mem::replace(&mut inner.early, Early::Over) {
-                Early::Kept(messages) => messages,
+                Early::Kept(sent) => sent,
                 Early::Again(_) | Early::Over => return false,
             }
         };
-        let Some(old) = self.move_over(messages) else { return false };
+        let Some(old) = self.move_over(sent) else { return false };
         tracing::debug!("a stream was not answered, and begins anew");
         let mut reset = Vec::new();
         Frame { flag: Some(Flag::Reset), data: &[] }.encode(&mut reset);
@@ -125,36 +139,43 @@ impl Channel {
     }
 
     /// Puts a refused stream on another channel. `false`: there is none.
-    pub(super) fn begin_anew(self: &Rc<Self>, messages: Vec<Vec<u8>>) -> bool {
+    pub(super) fn begin_anew(self: &Rc<Self>, sent: Sent) -> bool {
         tracing::debug!("a stream was refused before it began, and begins anew");
-        self.move_over(messages).inspect(RtcDataChannel::close).is_some()
+        self.move_over(sent).is_some()
     }
 
-    /// Takes another channel, on which the messages are sent as soon as it is open. Returns the old one.
-    fn move_over(self: &Rc<Self>, messages: Vec<Vec<u8>>) -> Option<RtcDataChannel> {
+    /// Takes another channel, on which the messages are sent as soon as it is open. Returns the old one; `None` if this is all
+    /// over, or has been tried often enough.
+    fn move_over(self: &Rc<Self>, Sent { messages, moves }: Sent) -> Option<RtcDataChannel> {
+        if moves == MAX_MOVES {
+            return None;
+        }
         let peer = self.peer.upgrade()?;
         let fresh = peer.replacement()?;
         peer.counters.count(|metrics| metrics.streams_begun_anew += 1);
         let old = self.raw.replace(fresh);
         {
             let mut inner = self.inner.borrow_mut();
-            inner.early = Early::Again(messages);
+            inner.early = Early::Again(Sent { messages, moves: moves + 1 });
             inner.decoder = Decoder::default();
         }
         self.listen();
         Some(old)
     }
 
-    /// Sends again what waits for the channel to open.
-    pub(super) fn resend(&self) {
+    /// Sends again what waits for the channel to open, and waits for an answer again.
+    pub(super) fn resend(self: &Rc<Self>) {
         let early = std::mem::replace(&mut self.inner.borrow_mut().early, Early::Over);
-        match early {
-            Early::Again(messages) => {
-                for message in messages {
-                    self.raw.borrow().send_with_u8_array(&message).ok();
-                }
-            }
-            other => self.inner.borrow_mut().early = other,
+        let Early::Again(sent) = early else {
+            self.inner.borrow_mut().early = early;
+            return;
+        };
+        for message in &sent.messages {
+            self.raw().send_with_u8_array(message).ok();
+        }
+        self.inner.borrow_mut().early = Early::Kept(sent);
+        if let Some(peer) = self.peer.upgrade() {
+            peer.unanswered.expect(&peer, self);
         }
     }
 
