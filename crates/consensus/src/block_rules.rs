@@ -1,7 +1,5 @@
 //! What a block must be by itself (rules B7 to B10, T5 and T6), and the types it climbs through.
 
-use std::collections::BTreeSet;
-
 use tabchain_primitives::{
     Address, Block, BlockHash, HEADER_BYTES, Header, MerkleRoot, Transaction, TxId, codec::write_varint,
     merkle,
@@ -207,11 +205,10 @@ pub fn block_fits_limit(spec: &ChainSpec, bytes: usize) -> Result<(), BlockError
 
 /// Rule B10: no transaction id appears twice.
 pub fn no_transaction_appears_twice(ids: &[TxId]) -> Result<(), BlockError> {
-    let mut seen = BTreeSet::new();
-    match ids.iter().position(|id| !seen.insert(id)) {
-        None => Ok(()),
-        Some(index) => Err(BlockError::RepeatedTransaction { index }),
-    }
+    let mut sorted: Vec<(&TxId, usize)> = ids.iter().zip(0..).collect();
+    sorted.sort_unstable();
+    let repeated = sorted.windows(2).filter(|pair| pair[0].0 == pair[1].0).map(|pair| pair[1].1);
+    repeated.min().map_or(Ok(()), |index| Err(BlockError::RepeatedTransaction { index }))
 }
 
 fn merkle_root(names: &[Names]) -> MerkleRoot {

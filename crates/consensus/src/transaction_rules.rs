@@ -5,7 +5,7 @@
 
 use tabchain_primitives::{
     Account, AccountNonce, Amount, BlockHash, Decode, Encode, Height, Signature, SigningDigest, Transaction,
-    TxId, WitnessHash, tagged::Tag,
+    TxId, WitnessHash, codec::Pieces, tagged::Tag,
 };
 
 use crate::{
@@ -190,8 +190,11 @@ impl Names {
 
     /// The names of each transaction, in order. In a tab several are hashed at once.
     pub(crate) fn of_all(transactions: &[Transaction]) -> Vec<Self> {
-        let signed: Vec<Vec<u8>> = transactions.iter().map(Encode::to_bytes).collect();
-        let signed: Vec<&[u8]> = signed.iter().map(Vec::as_slice).collect();
+        let mut pieces = Pieces::with_capacity(transactions.len(), Transaction::USUAL_BYTES);
+        for transaction in transactions {
+            pieces.add(|bytes| transaction.encode(bytes));
+        }
+        let signed = pieces.list();
         let unsigned: Vec<&[u8]> =
             signed.iter().map(|signed| &signed[..signed.len() - Signature::MIN_BYTES]).collect();
         let ids = Tag::Tx.hash_all(&unsigned).into_iter().map(TxId::from_bytes);
@@ -203,13 +206,14 @@ impl Names {
 
 /// The signatures of these transactions, to be checked for the chain with this genesis.
 pub(crate) fn signature_checks(transactions: &[&Transaction], genesis: &BlockHash) -> SignatureChecks {
-    let message = |transaction: &&Transaction| {
-        let mut bytes = genesis.to_bytes();
-        transaction.unsigned().encode(&mut bytes);
-        bytes
-    };
-    let messages: Vec<Vec<u8>> = transactions.iter().map(message).collect();
-    let digests = Tag::Sign.hash_all(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let mut messages = Pieces::with_capacity(transactions.len(), Transaction::USUAL_BYTES);
+    for transaction in transactions {
+        messages.add(|bytes| {
+            genesis.encode(bytes);
+            transaction.unsigned().encode(bytes);
+        });
+    }
+    let digests = Tag::Sign.hash_all(&messages.list());
     let check = |(transaction, digest): (&&Transaction, [u8; 32])| SignatureCheck {
         key: *transaction.sender(),
         digest: SigningDigest::from_bytes(digest),

@@ -198,6 +198,7 @@ impl Node {
                 self.mempool.on_connect(block.block());
                 self.keep_undo(&undo, height);
                 self.blocks.insert_undo(undo);
+                self.blocks.done(hash);
                 self.moved.adopt(*hash);
                 self.unwritten.step(transactions, self.is_catching_up());
                 self.begin_snapshot();

@@ -1,6 +1,7 @@
 //! Blocks and steps back kept at hand. Everything here is also on disk, or on its way there, so it can be dropped at will.
 //!
-//! Bounds: blocks up to a number of bytes, [`MAX_UNDOS`] steps back; the oldest go first.
+//! Bounds: blocks up to a number of bytes, [`MAX_UNDOS`] steps back. Blocks that have done their work go first, and of those that
+//! wait for it, as of steps back, the oldest.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,7 +19,10 @@ const MAX_UNDOS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct BlockCache {
     blocks: BTreeMap<BlockHash, Cached>,
-    order: VecDeque<BlockHash>,
+    /// All of them, in the order in which they go.
+    order: BTreeMap<Turn, BlockHash>,
+    /// The number of the next turn.
+    next: u64,
     bytes: usize,
     capacity: usize,
     undos: BTreeMap<BlockHash, Undo>,
@@ -29,10 +33,19 @@ pub(crate) struct BlockCache {
 struct Cached {
     block: VerifiedBlock,
     body: Vec<u8>,
+    turn: Turn,
+}
+
+/// When a block goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    /// It has not been connected, so to drop it would mean to read it again.
+    waits: bool,
+    number: u64,
 }
 
 impl Cached {
-    /// About what it takes in memory: even a block without transactions has a header, and stands in a map and in a queue. The
+    /// About what it takes in memory: even a block without transactions has a header, and stands in two maps. The
     /// decoded form takes about as much again as the bytes.
     fn bytes(&self) -> usize {
         size_of::<Self>() + 2 * size_of::<BlockHash>() + 2 * self.body.len()
@@ -43,7 +56,8 @@ impl BlockCache {
     pub(crate) const fn new(capacity: usize) -> Self {
         Self {
             blocks: BTreeMap::new(),
-            order: VecDeque::new(),
+            order: BTreeMap::new(),
+            next: 0,
             bytes: 0,
             capacity,
             undos: BTreeMap::new(),
@@ -57,13 +71,24 @@ impl BlockCache {
         if self.blocks.contains_key(&hash) {
             return;
         }
-        let cached = Cached { block, body };
+        let turn = self.turn(true);
+        let cached = Cached { block, body, turn };
         self.bytes += cached.bytes();
         self.blocks.insert(hash, cached);
-        self.order.push_back(hash);
+        self.order.insert(turn, hash);
         while self.bytes > self.capacity && self.order.len() > 1 {
-            let oldest = self.order.pop_front().expect("more than one is there");
-            self.forget(&oldest);
+            let (_, first) = self.order.first_key_value().expect("more than one is there");
+            let first = *first;
+            self.remove(&first);
+        }
+    }
+
+    /// A block has done its work: it goes before those that wait for theirs.
+    pub(crate) fn done(&mut self, hash: &BlockHash) {
+        let turn = self.turn(false);
+        if let Some(cached) = self.blocks.get_mut(hash) {
+            self.order.remove(&std::mem::replace(&mut cached.turn, turn));
+            self.order.insert(turn, *hash);
         }
     }
 
@@ -76,9 +101,9 @@ impl BlockCache {
     }
 
     pub(crate) fn remove(&mut self, hash: &BlockHash) {
-        if self.blocks.contains_key(hash) {
-            self.order.retain(|kept| kept != hash);
-            self.forget(hash);
+        if let Some(cached) = self.blocks.remove(hash) {
+            self.bytes -= cached.bytes();
+            self.order.remove(&cached.turn);
         }
     }
 
@@ -98,10 +123,9 @@ impl BlockCache {
         self.undos.get(hash)
     }
 
-    fn forget(&mut self, hash: &BlockHash) {
-        if let Some(cached) = self.blocks.remove(hash) {
-            self.bytes -= cached.bytes();
-        }
+    fn turn(&mut self, waits: bool) -> Turn {
+        self.next += 1;
+        Turn { waits, number: self.next }
     }
 }
 
@@ -161,5 +185,28 @@ mod tests {
             cache.remove(hash);
         }
         assert_eq!((cache.bytes, cache.order.len()), (0, 0));
+    }
+
+    #[test]
+    fn blocks_that_have_done_their_work_go_before_those_that_wait_however_old() {
+        let mut cache = BlockCache::new(100 * 1_024);
+        let (mut waiting, mut done) = (Vec::new(), Vec::new());
+        for (number, block) in empty_blocks(400).enumerate() {
+            let hash = block.hash();
+            let body = body_of(&block);
+            cache.insert(block, body);
+            if number < 50 {
+                waiting.push(hash);
+            } else {
+                cache.done(&hash);
+                done.push(hash);
+            }
+        }
+        assert!(waiting.iter().all(|hash| cache.block(hash).is_some()), "they are the oldest");
+        assert!(
+            cache.block(&done[0]).is_none() && cache.block(&done[349]).is_some(),
+            "the oldest of the rest"
+        );
+        assert_eq!(cache.blocks.len(), cache.order.len());
     }
 }

@@ -179,6 +179,7 @@ impl Node {
             return false;
         }
         past.index.connect(block);
+        self.blocks.done(&block.hash());
         let unwritten = past.replay.height().value() - past.written.value();
         let done = *past.replay.at() == past.anchor.1;
         if done || unwritten >= CHECKPOINT_BLOCKS || past.index.is_large() {

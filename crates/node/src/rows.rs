@@ -170,7 +170,7 @@ impl HeaderPage {
 
 /// A block's body, as it lies on disk and crosses the wire.
 pub(crate) fn body(transactions: &[Transaction]) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(transactions.len() * Transaction::USUAL_BYTES);
     write_list(&mut bytes, transactions);
     bytes
 }

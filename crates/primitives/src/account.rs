@@ -2,7 +2,7 @@
 
 use crate::{
     amount::Amount,
-    codec::{Decode, DecodeError, Encode, Reader},
+    codec::{Decode, DecodeError, Encode, Pieces, Reader},
     hash::AccountKey,
     quantity::AccountNonce,
     tagged::Tag,
@@ -33,14 +33,16 @@ impl Account {
 
     /// The leaf of each account under its key, in order. In a tab several are hashed at once.
     pub fn leaves(accounts: impl IntoIterator<Item = (AccountKey, Self)>) -> Vec<[u8; 32]> {
-        let message = |(key, account): (AccountKey, Self)| {
-            let mut bytes = Vec::with_capacity(AccountKey::MIN_BYTES + Self::MAX_BYTES);
-            key.encode(&mut bytes);
-            account.encode(&mut bytes);
-            bytes
-        };
-        let messages: Vec<Vec<u8>> = accounts.into_iter().map(message).collect();
-        Tag::State.hash_all(&messages.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        let accounts = accounts.into_iter();
+        let mut messages =
+            Pieces::with_capacity(accounts.size_hint().0, AccountKey::MIN_BYTES + Self::MAX_BYTES);
+        for (key, account) in accounts {
+            messages.add(|bytes| {
+                key.encode(bytes);
+                account.encode(bytes);
+            });
+        }
+        Tag::State.hash_all(&messages.list())
     }
 
     /// The most bytes an account has: two varints of 64 bits.

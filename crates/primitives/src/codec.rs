@@ -20,6 +20,32 @@ pub trait Encode {
     }
 }
 
+/// Many byte forms, one after the other in one piece of memory.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Pieces {
+    /// Room for so many pieces, which have about so many bytes each.
+    pub fn with_capacity(count: usize, each: usize) -> Self {
+        Self { bytes: Vec::with_capacity(count * each), ends: Vec::with_capacity(count) }
+    }
+
+    /// Adds the piece that is appended to the bytes.
+    pub fn add(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+        append(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Each piece, in the order in which they were added.
+    pub fn list(&self) -> Vec<&[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(begin, end)| &self.bytes[begin..*end]).collect()
+    }
+}
+
 /// A value that can be read back from its byte form.
 pub trait Decode: Sized {
     /// No encoding of the type is shorter. It bounds how many items a list can hold in the bytes that are left.

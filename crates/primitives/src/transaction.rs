@@ -94,6 +94,9 @@ pub struct Anchor {
 }
 
 impl Transaction {
+    /// What most have, in bytes, and a little more: room for so much is rarely too little.
+    pub const USUAL_BYTES: usize = 256;
+
     /// A transaction with its signature.
     pub const fn new(unsigned: UnsignedTransaction, signature: Signature) -> Self {
         Self { unsigned, signature }
