@@ -335,7 +335,7 @@ impl Channel {
         self.count_end();
         self.listeners.borrow_mut().clear();
         if let Some(peer) = self.peer.upgrade() {
-            peer.forget(self.key, self.raw().id());
+            peer.forget(self.key);
             if self.turn.replace(Turn::NotYet) == Turn::Taken {
                 peer.turns(self.ours).give();
             }

@@ -61,8 +61,6 @@ pub(super) struct Peer {
     unaccepted: RefCell<VecDeque<Rc<Channel>>>,
     /// Numbers whose channel was taken over by a new one, which is about to come and to be lost.
     taken_over: RefCell<HashSet<u16>>,
-    /// The keys of the channels that the other side has opened and that haven't closed, by their numbers.
-    theirs: RefCell<HashMap<u16, u64>>,
     next_key: Cell<u64>,
     outbound: Cell<usize>,
     turns_of_ours: Turns,
@@ -108,7 +106,6 @@ impl Peer {
             channels: RefCell::default(),
             unaccepted: RefCell::default(),
             taken_over: RefCell::default(),
-            theirs: RefCell::default(),
             next_key: Cell::new(0),
             outbound: Cell::new(0),
             turns_of_ours: Turns::default(),
@@ -276,8 +273,7 @@ impl Peer {
     }
 
     /// A channel has closed: its number is free.
-    pub(super) fn forget(&self, key: u64, number: Option<u16>) {
-        self.free(key, number);
+    pub(super) fn forget(&self, key: u64) {
         let removed = self.channels.borrow_mut().remove(&key);
         if removed.is_some() && Origin::of(key) == Origin::Local {
             self.outbound.set(self.outbound.get() - 1);
@@ -313,14 +309,6 @@ impl Peer {
         }
     }
 
-    /// The dialer's first channel has a number like any other.
-    fn watch_init(self: &Rc<Self>, init: &RtcDataChannel) {
-        let (key, number) = (Origin::Remote.key(self.next_key.get()), init.id());
-        self.next_key.set(self.next_key.get() + 1);
-        self.theirs.borrow_mut().extend(number.map(|number| (number, key)));
-        self.listen("close", init, move |peer, _| peer.free(key, number));
-    }
-
     fn add(self: &Rc<Self>, raw: RtcDataChannel, origin: Origin) -> Rc<Channel> {
         let key = origin.key(self.next_key.get());
         self.next_key.set(self.next_key.get() + 1);
@@ -328,35 +316,16 @@ impl Peer {
             Origin::Local => metrics.streams_opened += 1,
             Origin::Remote => metrics.streams_accepted += 1,
         });
-        if let (Origin::Remote, Some(number)) = (origin, raw.id()) {
-            self.theirs.borrow_mut().insert(number, key);
-        }
         let channel = Channel::new(raw, self, key, origin == Origin::Local);
         self.channels.borrow_mut().insert(key, Rc::clone(&channel));
         channel
-    }
-
-    /// Whether a channel that comes with this number won't live: the one that had it has just failed, or hasn't even closed.
-    fn is_lost(&self, number: u16) -> bool {
-        self.taken_over.borrow_mut().remove(&number) || self.theirs.borrow().contains_key(&number)
-    }
-
-    /// A channel of theirs no longer has its number.
-    fn free(&self, key: u64, number: Option<u16>) {
-        let mut theirs = self.theirs.borrow_mut();
-        if let Some(number) = number
-            && theirs.get(&number) == Some(&key)
-        {
-            theirs.remove(&number);
-        }
     }
 
     fn on_channel(self: &Rc<Self>, event: &RtcDataChannelEvent) {
         let raw = event.channel();
         if raw.label() == INIT {
             // The dialer closes it. Closing it here as well could do so before the dialer has seen it open.
-            self.watch_init(&raw);
-        } else if raw.id().is_some_and(|number| self.is_lost(number)) {
+        } else if raw.id().is_some_and(|number| self.taken_over.borrow_mut().remove(&number)) {
             self.add(raw, Origin::Remote).refuse();
         } else if self.unaccepted.borrow().len() >= MAX_UNACCEPTED || self.has_ended() {
             tracing::debug!(peer = %self.id, "refusing a stream: too many wait");
