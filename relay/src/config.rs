@@ -25,6 +25,9 @@ pub const ENV_PREFIX: &str = "TABCHAIN_RELAY_";
 /// The environment variable that names the TOML file, as `--config` does.
 pub const ENV_FILE: &str = "TABCHAIN_RELAY_CONFIG";
 
+/// The shortest time for which a reservation may hold, in seconds: nodes give up a place that they have to renew at once.
+const MIN_RESERVATION_SECONDS: u32 = 60;
+
 /// Declares each setting once: its text, type and default become the configuration, the flags and the list of keys.
 macro_rules! settings {
     ($( $(#[doc = $doc:literal])+ $(#[arg($($arg:tt)+)])? $key:ident : $kind:ty = $default:expr; )+) => {
@@ -167,6 +170,10 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         if self.http_port == self.ws_port && self.http_port != 0 {
             return Err(ConfigError::SamePort { port: self.http_port });
+        }
+        let seconds = self.reservation_seconds.get();
+        if seconds < MIN_RESERVATION_SECONDS {
+            return Err(ConfigError::ReservationTooShort { seconds, least: MIN_RESERVATION_SECONDS });
         }
         if self.behind_proxy && self.announce == Announce::Auto {
             return Err(ConfigError::ProxyWithoutHost);

@@ -82,7 +82,7 @@ fn every_wrong_flag_and_variable_is_named() {
 #[test]
 fn every_wrong_line_of_a_file_has_its_own_error() {
     type Check = fn(&ConfigError) -> bool;
-    let cases: [(&str, Check); 8] = [
+    let cases: [(&str, Check); 9] = [
         (
             "http_port = \"x\"",
             |e| matches!(e, ConfigError::BadValue { key, origin: Origin::File(_), .. } if key == "http_port"),
@@ -102,6 +102,9 @@ fn every_wrong_line_of_a_file_has_its_own_error() {
             |e| matches!(e, ConfigError::UnknownKey { key, origin: Origin::File(_) } if key == "http_prot"),
         ),
         ("http_port = = 1", |e| matches!(e, ConfigError::FileSyntax { .. })),
+        ("reservation_seconds = 59", |e| {
+            matches!(e, ConfigError::ReservationTooShort { seconds: 59, least: 60 })
+        }),
         ("ws_port = 8080", |e| matches!(e, ConfigError::SamePort { port: 8080 })),
     ];
     let folder = tempfile::tempdir().unwrap();

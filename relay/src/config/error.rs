@@ -82,6 +82,16 @@ pub enum ConfigError {
         /// The port.
         port: u16,
     },
+    /// Places that are to be renewed all the time are none to a tab.
+    #[error(
+        "`reservation_seconds` can't be {seconds}: at least {least}, or tabs would be asking all the time"
+    )]
+    ReservationTooShort {
+        /// What was set.
+        seconds: u32,
+        /// The least that is right.
+        least: u32,
+    },
     /// Behind a proxy the relay can't know its own name.
     #[error("`behind_proxy` needs `announce`: the host name that the proxy answers to")]
     ProxyWithoutHost,

@@ -10,7 +10,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     const tab = await Tab.in(context, relay);
     /** Checks a view at rest: what is still fading in has not its colours yet. */
     const check = async (view: string): Promise<void> => {
-      await tab.page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState === 'finished'));
+      await tab.page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== 'running'));
       const { violations } = await new AxeBuilder({ page: tab.page }).analyze();
       expect(violations.map(({ id, nodes }) => ({ view, id, at: nodes.map((node) => node.target) }))).toEqual([]);
       const overflow = await tab.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

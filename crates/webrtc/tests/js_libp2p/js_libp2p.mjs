@@ -9,13 +9,11 @@ import {
   kill, killed, openTab, rustNode, serve, startProgram, startRelay, step, until,
 } from "../two_tabs/harness.mjs";
 import { ENDURANCE, QUICK, exchange } from "../two_tabs/exchange.mjs";
-import { lossyLine } from "../two_tabs/lossy.mjs";
+import { LANES, echoInLanes, lossyLine, toldOf } from "../two_tabs/lossy.mjs";
 import { bundle } from "./bundle.mjs";
 
 const MIB = 1 << 20;
 const SENT = process.argv.includes("--endurance") ? ENDURANCE : QUICK;
-/** Streams side by side on the line that loses packets: so many that closes and opens meet all the time. */
-const LOSSY_LANES = 50;
 /** Which of the five stories are told; all when none is named. */
 const TOLD = process.argv.slice(2).filter((word) => /^[1-5]$/.test(word)).map(Number);
 
@@ -75,26 +73,9 @@ async function lossyStory() {
   close.push(end);
   await step("we dial js-libp2p over a line that loses packets", () => weDial(ours, theirs));
   loss.part = 0.02;
-  await step(`  ${SENT.lossy} streams of ours in a row in ${LOSSY_LANES} lanes: each is answered, or fails in time and then works`, async () => {
-    let [left, failed] = [SENT.lossy, 0];
-    const echo = async (tries) => {
-      try {
-        await ours.call("echo", theirs.peer, 100);
-      } catch (error) {
-        if (tries === 1) throw error;
-        failed += 1;
-        await echo(tries - 1);
-      }
-    };
-    const lane = async () => {
-      for (; left > 0; ) {
-        left -= 1;
-        await echo(4);
-      }
-    };
-    await Promise.all(Array.from({ length: LOSSY_LANES }, lane));
-    const { anew } = JSON.parse(await ours.call("metrics"));
-    return `${loss.lost} of ${loss.lost + loss.passed} packets were lost, ${anew} streams begun anew unseen, ${failed} failed`;
+  await step(`  ${SENT.lossy} streams of ours in a row in ${LANES} lanes: each is answered, or fails in time and then works`, async () => {
+    const failed = await echoInLanes(ours, theirs, SENT.lossy);
+    return toldOf(loss, [ours], failed);
   });
   close.forEach((end) => open.delete(end));
   await Promise.all(close.map((end) => end()));

@@ -3,6 +3,40 @@
 import { createSocket } from "node:dgram";
 import { isIPv4 } from "node:net";
 
+/** Streams side by side: so many that closes and opens meet all the time. */
+export const LANES = 50;
+/** How often a stream that failed is begun anew, as whoever needs it would. */
+const TRIES = 4;
+
+/** Has `streams` streams answered, `LANES` at a time. Returns how many failed on the way; one that keeps failing is an error. */
+export async function echoInLanes(from, to, streams) {
+  let [left, failed] = [streams, 0];
+  const echo = async (tries) => {
+    try {
+      await from.call("echo", to.peer, 100);
+    } catch (error) {
+      if (tries === 1) throw error;
+      failed += 1;
+      await echo(tries - 1);
+    }
+  };
+  const lane = async () => {
+    for (; left > 0; ) {
+      left -= 1;
+      await echo(TRIES);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return failed;
+}
+
+/** What became of the packets and the streams, in words. */
+export async function toldOf(loss, tabs, failed) {
+  const anew = await Promise.all(tabs.map(async (tab) => JSON.parse(await tab.call("metrics")).anew));
+  const unseen = anew.reduce((sum, count) => sum + count, 0);
+  return `${loss.lost} of ${loss.lost + loss.passed} packets were lost, ${unseen} streams begun anew unseen, ${failed} failed`;
+}
+
 /**
  * Puts a lossy line between two pages for the connections that they make from now on. `dialer` is told of the line's end instead
  * of what the other side has found, `listener` of nothing: it learns where to answer from what comes. Returns how to end it;
