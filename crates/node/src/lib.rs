@@ -67,7 +67,7 @@ pub use holdings::Holdings;
 pub use input::Input;
 pub use node::Node;
 pub use output::{BatchId, CommandId, JobId, LoadId, Output, Template};
-pub use rows::stored_bodies;
+pub use rows::{stored_bodies, stored_headers};
 pub use tabchain_sync::{ConnectionKind, Message, PeerAddress, PeerId, PeerInfo};
 pub use view::{
     AccountView, BlockSummary, BlockView, Cursor, MiningStatus, PastProgress, PeerStatus, Progress,

@@ -186,6 +186,15 @@ pub(crate) fn body_page_key(first: Height) -> [u8; 4] {
     first.value().to_be_bytes()
 }
 
+/// The headers in a row of the column of headers, or of that of their pages, each with its hash. What is damaged is left out.
+pub fn stored_headers(key: &[u8], value: &[u8]) -> Vec<(BlockHash, Header)> {
+    let rows = match HeaderRow::read(key, value) {
+        Some(row) => vec![row],
+        None => HeaderPage::read(key, value).map(|page| page.headers).unwrap_or_default(),
+    };
+    rows.into_iter().map(|(hash, row)| (hash, row.header)).collect()
+}
+
 /// The bodies in a row of the column of bodies, or of that of their pages, each with its block's hash. Of a damaged page, as
 /// many as can be told.
 pub fn stored_bodies<'a>(key: &[u8], value: &'a [u8]) -> Vec<(BlockHash, &'a [u8])> {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use tabchain_consensus::ChainSpec;
-use tabchain_node::{Reason, stored_bodies};
+use tabchain_node::{Reason, stored_bodies, stored_headers};
 use tabchain_primitives::{BlockHash, Header, Timestamp, Work};
 use tabchain_records::{Batch, Change, Column};
 
@@ -66,10 +66,13 @@ impl Watch {
                 continue;
             };
             for (hash, body) in stored_bodies(key, value) {
-                if let Some(header) = self.headers.get(&hash)
-                    && !self.judge.knows(&hash)
-                {
-                    self.judge.take(*header, body, verdicts);
+                if self.judge.knows(&hash) {
+                    continue;
+                }
+                // Whoever garbles another's block may hit upon one that is good: its header is written along with it.
+                let found = self.headers.get(&hash).copied();
+                if let Some(header) = found.or_else(|| header_in(batch, &hash)) {
+                    self.judge.take(header, body, verdicts);
                     self.open.remove(&hash);
                 }
             }
@@ -171,10 +174,41 @@ impl Watch {
     }
 }
 
+/// The header of a block that a node writes down.
+fn header_in(batch: &Batch, hash: &BlockHash) -> Option<Header> {
+    let rows = batch.changes().iter().filter_map(|change| match change {
+        Change::Put { column: Column::Headers | Column::HeaderPages, key, value } => Some((key, value)),
+        _ => None,
+    });
+    rows.flat_map(|(key, value)| stored_headers(key, value))
+        .find_map(|(of, header)| (of == *hash).then_some(header))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tabchain_chain::testing::spec;
+    use tabchain_chain::Chain;
+    use tabchain_chain::testing::{Key, mine_at, spec};
+    use tabchain_primitives::Encode;
+
+    /// One that no miner of the world found, as when a header is garbled on its way and still meets its target.
+    #[test]
+    fn a_block_that_somebody_hit_upon_is_judged_once_it_is_written() {
+        let chain = Chain::new(spec());
+        let time = chain.tip().header.time().saturating_add(1);
+        let block = mine_at(&chain, Key::new(0).address(), &[], time);
+        let hash = block.header.hash();
+        let mut watch = Watch::new(&spec());
+        let (now, later) = (Timestamp::from_millis(1), Timestamp::from_millis(2 + PATIENCE_MS));
+        assert_eq!(watch.moved(Place(1), 0, &[hash], now), Ok(()));
+        assert!(watch.moved(Place(1), 0, &[], later).is_err(), "nobody has it");
+        let row = [&[1], &block.header.to_bytes()[..]].concat();
+        let mut batch = Batch::default();
+        batch.put(Column::Bodies, hash.as_bytes().to_vec(), vec![0]);
+        batch.put(Column::Headers, hash.as_bytes().to_vec(), row);
+        watch.written(&batch, &mut Verdicts::default());
+        assert_eq!(watch.moved(Place(1), 0, &[], later), Ok(()));
+    }
 
     #[test]
     fn who_stands_at_a_block_and_does_not_say_so_is_found_out() {
