@@ -8,6 +8,7 @@ mod floors;
 mod licences;
 mod native;
 mod package;
+mod reports;
 pub(crate) mod wasm;
 pub(crate) mod webrtc;
 

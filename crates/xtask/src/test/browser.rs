@@ -9,6 +9,7 @@ use crate::page;
 use crate::process::{self, watch};
 use crate::relay;
 use crate::test::counts::Counts;
+use crate::test::reports;
 use crate::workspace::Workspace;
 
 /// Builds what people run, checks the tests' types, then lets Playwright use the page as people do.
@@ -28,7 +29,7 @@ pub(super) fn tests(workspace: &Workspace) -> Result<Counts> {
         .env("TABCHAIN_CHROMIUM", chromium.browser);
     let status = watch(&mut npm, |_| ())?;
     if report.is_file() {
-        counts += Counts::of_playwright(&process::read(&report)?)?;
+        counts += reports::playwright(&process::read(&report)?)?;
     }
     Ok(counts.judged_by(status))
 }

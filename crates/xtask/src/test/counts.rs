@@ -4,8 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 use std::process::ExitStatus;
 
-use anyhow::{Context, Result};
-use serde::Deserialize;
+use anyhow::Result;
 
 /// How much of what a runner says of one failure is told again at the end, in characters.
 const MAX_FAILURE: usize = 2_000;
@@ -70,104 +69,6 @@ impl Counts {
             Some(why) => Some(Self::failed(why.trim_start())),
             None => line.starts_with("ok ").then_some(Self::PASSED),
         }
-    }
-
-    /// The counts of Playwright's JSON report. A test that passed only on a second try has failed once: it counts as failed.
-    pub(crate) fn of_playwright(report: &str) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Report {
-            stats: Stats,
-            suites: Vec<Suite>,
-        }
-        #[derive(Deserialize)]
-        struct Stats {
-            expected: u64,
-            unexpected: u64,
-            flaky: u64,
-            skipped: u64,
-        }
-        #[derive(Deserialize)]
-        struct Suite {
-            #[serde(default)]
-            specs: Vec<Spec>,
-            #[serde(default)]
-            suites: Vec<Suite>,
-        }
-        #[derive(Deserialize)]
-        struct Spec {
-            title: String,
-            tests: Vec<Test>,
-        }
-        #[derive(Deserialize)]
-        struct Test {
-            results: Vec<Attempt>,
-        }
-        #[derive(Deserialize)]
-        struct Attempt {
-            #[serde(default)]
-            errors: Vec<Problem>,
-        }
-        #[derive(Deserialize)]
-        struct Problem {
-            #[serde(default)]
-            message: String,
-        }
-        fn failures(suites: &[Suite]) -> Vec<String> {
-            let of = |spec: &Spec| {
-                let attempts = spec.tests.iter().flat_map(|test| &test.results);
-                let problems = attempts.flat_map(|attempt| &attempt.errors);
-                problems.map(|problem| format!("{}: {}", spec.title, problem.message)).collect::<Vec<_>>()
-            };
-            let each = |suite: &Suite| {
-                let mut all: Vec<_> = suite.specs.iter().flat_map(of).collect();
-                all.extend(failures(&suite.suites));
-                all
-            };
-            suites.iter().flat_map(each).collect()
-        }
-        let Report { stats, suites } = serde_json::from_str(report).context("reading Playwright's report")?;
-        Ok(Self {
-            passed: stats.expected,
-            failed: stats.unexpected + stats.flaky,
-            skipped: stats.skipped,
-            failures: failures(&suites),
-        })
-    }
-
-    /// The counts of vitest's JSON report.
-    pub(crate) fn of_vitest(report: &str) -> Result<Self> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Report {
-            num_passed_tests: u64,
-            num_failed_tests: u64,
-            num_pending_tests: u64,
-            #[serde(default)]
-            test_results: Vec<File>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct File {
-            assertion_results: Vec<Test>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Test {
-            full_name: String,
-            #[serde(default)]
-            failure_messages: Vec<String>,
-        }
-        let report: Report = serde_json::from_str(report).context("reading vitest's report")?;
-        let tests = report.test_results.iter().flat_map(|file| &file.assertion_results);
-        let failed = tests.filter(|test| !test.failure_messages.is_empty());
-        Ok(Self {
-            passed: report.num_passed_tests,
-            failed: report.num_failed_tests,
-            skipped: report.num_pending_tests,
-            failures: failed
-                .map(|test| format!("{}: {}", test.full_name, test.failure_messages.join("\n")))
-                .collect(),
-        })
     }
 
     /// What is told at the end of those that failed; nothing if none did.
@@ -238,29 +139,6 @@ mod tests {
         let failed = failing(&counts(0, 1, 0), &["ping, both ways: waited in vain"]);
         assert_eq!(Counts::of_script_line("failed    ping, both ways: waited in vain"), Some(failed));
         assert_eq!(Counts::of_script_line("okay"), None);
-    }
-
-    #[test]
-    fn reports_of_javascript_runners_are_read() {
-        let playwright = r#"{
-            "suites": [{"specs": [], "suites": [{"specs": [
-                {"title": "joins", "tests": [{"results": [{"errors": []}]}]},
-                {"title": "mines", "tests": [{"results": [{"errors": [{"message": "no block"}]}]}]}
-            ]}]}],
-            "stats": {"duration": 1, "expected": 7, "skipped": 1, "unexpected": 2, "flaky": 1}
-        }"#;
-        let read = Counts::of_playwright(playwright).expect("it is a report");
-        assert_eq!(read, failing(&counts(7, 3, 1), &["mines: no block"]));
-        let vitest = r#"{
-            "numTotalTests": 5, "numPassedTests": 4, "numFailedTests": 1, "numPendingTests": 0,
-            "testResults": [{"assertionResults": [
-                {"fullName": "a fee is paid", "failureMessages": []},
-                {"fullName": "a fee is shown", "failureMessages": ["expected 1", "at fee.ts"]}
-            ]}]
-        }"#;
-        let read = Counts::of_vitest(vitest).expect("it is a report");
-        assert_eq!(read, failing(&counts(4, 1, 0), &["a fee is shown: expected 1\nat fee.ts"]));
-        assert!(Counts::of_vitest("{}").is_err());
     }
 
     #[test]

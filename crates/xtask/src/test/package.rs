@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::page;
 use crate::process::{self, watch};
 use crate::test::counts::Counts;
+use crate::test::reports;
 use crate::workspace::Workspace;
 
 /// The members of the npm workspace, by folder and name.
@@ -41,7 +42,7 @@ fn unit_tests(workspace: &Workspace, name: &str) -> Result<Counts> {
     let status = watch(&mut page::npm(workspace, &workspace.web(), &arguments), |_| ())?;
     let mut counts = Counts::default();
     if report.is_file() {
-        counts += Counts::of_vitest(&process::read(&report)?)?;
+        counts += reports::vitest(&process::read(&report)?)?;
     }
     Ok(counts.judged_by(status))
 }
