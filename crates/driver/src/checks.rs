@@ -101,8 +101,8 @@ impl Checks {
 
     /// A job need not be done any more. What is under way comes to its end.
     pub(crate) fn take_back(&mut self, job: JobId) {
-        self.waiting.retain(|(waiting, _)| *waiting != job);
-        self.signatures = self.waiting.iter().map(|(_, checks)| checks.0.len()).sum();
+        let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == job) else { return };
+        self.signatures -= self.waiting.remove(at).map_or(0, |(_, checks)| checks.0.len());
     }
 
     /// Sends away what is worth it.

@@ -77,8 +77,7 @@ impl BlockCache {
         self.blocks.insert(hash, cached);
         self.order.insert(turn, hash);
         while self.bytes > self.capacity && self.order.len() > 1 {
-            let (_, first) = self.order.first_key_value().expect("more than one is there");
-            let first = *first;
+            let first = *self.order.values().next().expect("more than one is there");
             self.remove(&first);
         }
     }
