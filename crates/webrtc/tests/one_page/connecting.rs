@@ -24,7 +24,7 @@ use libp2p_webrtc_browser::{IceServer, Path};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::{connected, start_relay, tab::Tab, two_tabs};
+use crate::{connected, only_direct, start_relay, tab::Tab, two_tabs};
 
 #[wasm_bindgen_test]
 async fn dialling_each_other_at_once_makes_one_connection() {
@@ -35,9 +35,7 @@ async fn dialling_each_other_at_once_makes_one_connection() {
         let (at_a, at_b) = (a.reserve(&relay).await, b.reserve(&relay).await);
         a.dial(at_b);
         b.dial(at_a);
-        for (one, other) in [(&a, &b), (&b, &a)] {
-            one.until("one direct connection", || one.paths(other.peer) == [Path::WebRtc]).await;
-        }
+        only_direct(&a, &b).await;
         Delay::new(Duration::from_millis(300)).await;
         assert_eq!(a.paths(b.peer), [Path::WebRtc], "round {round}: {:?} {:?}", a.failures(), b.failures());
         assert_eq!(b.paths(a.peer), [Path::WebRtc], "round {round}");
@@ -145,6 +143,7 @@ async fn each_attempt_takes_the_ice_servers_of_the_moment() {
     let made = ice_servers_of_connections();
     for (one, other, address) in [(&a, &b, &at_b), (&b, &a, &at_a), (&a, &b, &at_b)] {
         one.connect(address).await.expect("a direct connection");
+        only_direct(one, other).await;
         one.disconnect(other.peer);
         for tab in [&a, &b] {
             tab.until("the end", || tab.paths(if tab.peer == a.peer { b.peer } else { a.peer }).is_empty())
@@ -203,6 +202,7 @@ async fn a_circuit_that_is_there_is_enough_to_signal_over() {
     a.until("a circuit", || a.paths(b.peer) == [Path::Circuit]).await;
     // The other side dials back over it, though it knows no address.
     b.connect(&short_address(a.peer)).await.expect("a direct connection");
+    only_direct(&a, &b).await;
     a.echo(b.peer, 10_000, 10_000).await.expect("it works both ways");
 }
 
@@ -221,7 +221,7 @@ async fn a_tab_introduces_two_others_when_every_relay_is_gone() {
     drop(guard);
     let address = a.reserve(&short_address(between.peer)).await;
     b.connect(&address).await.expect("a direct connection, signalled over a tab");
-    b.until("the circuit to close", || b.paths(a.peer) == [Path::WebRtc]).await;
+    only_direct(&a, &b).await;
     between.stop();
     b.echo(a.peer, 100_000, 100_000).await.expect("the tab between is needed no more");
 }

@@ -14,6 +14,12 @@ use crate::{
     tab::Tab,
 };
 
+/// Where it is time that ends an attempt: enough to come to the stage where it waits, on a busy machine too.
+const SHORT: Duration = Duration::from_secs(4);
+
+/// Where it must be something else.
+const LONG: Duration = Duration::from_secs(25);
+
 #[wasm_bindgen_test]
 async fn each_failure_of_the_other_side_has_its_name() {
     let (relay, _guard) = start_relay();
@@ -31,7 +37,7 @@ async fn each_failure_of_the_other_side_has_its_name() {
         if let Some(answer) = answer {
             stranger.answer_with(answer);
         }
-        let a = Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(2)));
+        let a = Tab::start(Memory::default(), |config| config.with_dial_timeout(SHORT));
         let error = a.connect(&stranger.address).await.expect_err("no honest peer");
         assert!(error.contains(expected), "{error} instead of {expected}");
         assert_eq!(a.paths(stranger.peer), [Path::Circuit], "the relayed connection survives: {expected}");
@@ -42,7 +48,7 @@ async fn each_failure_of_the_other_side_has_its_name() {
 #[wasm_bindgen_test]
 async fn an_inbound_attempt_that_goes_wrong_is_ended_and_the_next_one_works() {
     let (relay, _guard) = start_relay();
-    let b = Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(2)));
+    let b = Tab::start(Memory::default(), |config| config.with_dial_timeout(SHORT));
     let address = b.reserve(&relay).await;
     let offer = web_sys::RtcPeerConnection::new().expect("a browser");
     offer.create_data_channel("init");
@@ -87,7 +93,7 @@ async fn what_goes_wrong_after_an_answer_has_its_name() {
     for (more, keep, expected, reason) in cases {
         let mut stranger = Stranger::start(&relay).await;
         let _answered = stranger.answer_truly(more, keep);
-        let a = Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(2)));
+        let a = Tab::start(Memory::default(), |config| config.with_dial_timeout(SHORT));
         let error = a.connect(&stranger.address).await.expect_err("no honest peer");
         assert!(error.contains(expected), "{error} instead of {expected}");
         assert_eq!(a.metrics().outbound.failed.into_iter().collect::<Vec<_>>(), [(reason, 1)]);
@@ -105,7 +111,7 @@ async fn a_relay_that_goes_in_the_middle_of_signalling_is_named_as_the_cause() {
         let mut stranger = Stranger::start(&relay).await;
         let mut reached =
             if is_answered { stranger.answer_truly(vec![], true) } else { stranger.be_silent() };
-        let a = Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(3)));
+        let a = Tab::start(Memory::default(), |config| config.with_dial_timeout(LONG));
         let going = async {
             reached.next().await;
             drop(guard);
@@ -119,7 +125,7 @@ async fn a_relay_that_goes_in_the_middle_of_signalling_is_named_as_the_cause() {
 
     // The other way round: the offer that should have come does not.
     let (relay, guard) = start_relay();
-    let b = Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(3)));
+    let b = Tab::start(Memory::default(), |config| config.with_dial_timeout(LONG));
     let address = b.reserve(&relay).await;
     let mut stranger = Stranger::start(&relay).await;
     stranger.reached_by(&b).await;

@@ -73,7 +73,7 @@ fn rand_port(peer: PeerId) -> u64 {
 
 async fn two_tabs() -> (Tab, Tab, Multiaddr, oneshot::Sender<()>) {
     let (relay, guard) = start_relay();
-    let start = || Tab::start(Memory::default(), |config| config.with_dial_timeout(Duration::from_secs(5)));
+    let start = || Tab::start(Memory::default(), |config| config);
     let (a, b) = (start(), start());
     let address = b.reserve(&relay).await;
     (a, b, address, guard)
@@ -82,8 +82,14 @@ async fn two_tabs() -> (Tab, Tab, Multiaddr, oneshot::Sender<()>) {
 async fn connected() -> (Tab, Tab, oneshot::Sender<()>) {
     let (a, b, address, guard) = two_tabs().await;
     a.connect(&address).await.expect("a direct connection");
-    for (one, other) in [(&a, &b), (&b, &a)] {
-        one.until("the circuit to close", || one.paths(other.peer) == [Path::WebRtc]).await;
-    }
+    only_direct(&a, &b).await;
     (a, b, guard)
+}
+
+/// Waits until two tabs have a direct connection to each other and nothing else. Whoever has dialled learns of it first:
+/// for a moment the other one has only the circuit, or nothing at all.
+async fn only_direct(a: &Tab, b: &Tab) {
+    for (one, other) in [(a, b), (b, a)] {
+        one.until("one direct connection", || one.paths(other.peer) == [Path::WebRtc]).await;
+    }
 }
