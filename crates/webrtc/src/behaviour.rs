@@ -1,7 +1,7 @@
 //! Supplies the transport with signalling streams, takes those that come in, and keeps one direct connection a peer.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     convert::Infallible,
     task::{Context, Poll},
     time::Duration,
@@ -32,7 +32,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A peer is connected directly. Its circuits, listed here, have done their work and may be closed. It is said again when
-    /// another direct connection was made and closed in favour of this one: there are the circuits of that attempt.
+    /// another direct connection was made and closed in favour of this one: there are the circuits of that attempt; and when a
+    /// circuit comes late that was dialled for an attempt that is over.
     Direct {
         /// The peer.
         peer: PeerId,
@@ -67,6 +68,8 @@ pub struct Behaviour {
     direct: HashMap<PeerId, Vec<Direct>>,
     /// Requests that wait for a circuit, with the dial that should bring it.
     waiting: HashMap<PeerId, Vec<(ConnectionId, Reply)>>,
+    /// Circuits that are being dialled. Any other circuit to the same peer serves those who wait as well.
+    dialled: HashSet<ConnectionId>,
     actions: VecDeque<Action>,
     counters: Counters,
 }
@@ -94,6 +97,7 @@ impl Behaviour {
             circuits: HashMap::new(),
             direct: HashMap::new(),
             waiting: HashMap::new(),
+            dialled: HashSet::new(),
             actions: VecDeque::new(),
             counters,
         }
@@ -124,23 +128,36 @@ impl Behaviour {
         // `Always`: the swarm counts the dial that waits for this as one to the same peer.
         let opts = DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(vec![circuit]).build();
         self.waiting.entry(peer).or_default().push((opts.connection_id(), reply));
+        self.dialled.insert(opts.connection_id());
         self.actions.push_back(ToSwarm::Dial { opts });
     }
 
     fn on_established(&mut self, established: &ConnectionEstablished<'_>) {
         let (peer, id) = (established.peer_id, established.connection_id);
         match Path::of(established.endpoint) {
-            Path::Circuit => {
-                self.circuits.entry(peer).or_default().push(id);
-                for (_, reply) in self.waiting.remove(&peer).unwrap_or_default() {
-                    self.actions.push_back(open(peer, id, reply));
-                }
-            }
+            Path::Circuit => self.on_circuit(peer, id),
             Path::WebRtc => {
                 let dialer = if established.endpoint.is_dialer() { self.local } else { peer };
                 self.on_direct(peer, Direct { id, dialer, since: Instant::now() });
             }
             Path::Other => {}
+        }
+    }
+
+    fn on_circuit(&mut self, peer: PeerId, id: ConnectionId) {
+        self.circuits.entry(peer).or_default().push(id);
+        let mut waiting = self.waiting.remove(&peer).unwrap_or_default();
+        waiting.retain(|(_, reply)| !reply.is_canceled());
+        // One that the peer has dialled may be for an attempt of its own, which knows nothing of the direct connection.
+        let of_no_use = self.dialled.remove(&id) && waiting.is_empty();
+        for (_, reply) in waiting {
+            self.actions.push_back(open(peer, id, reply));
+        }
+        if let Some(direct) = self.direct.get(&peer).and_then(|all| all.first())
+            && of_no_use
+        {
+            let event = Event::Direct { peer, connection: direct.id, circuits: vec![id] };
+            self.actions.push_back(ToSwarm::GenerateEvent(event));
         }
     }
 
@@ -171,6 +188,7 @@ impl Behaviour {
     }
 
     fn on_dial_failure(&mut self, failure: &DialFailure<'_>) {
+        self.dialled.remove(&failure.connection_id);
         let Some(peer) = failure.peer_id else { return };
         let Some(waiting) = self.waiting.get_mut(&peer) else { return };
         for (_, reply) in waiting.extract_if(.., |(id, _)| *id == failure.connection_id) {
@@ -283,9 +301,112 @@ fn remove<T>(map: &mut HashMap<PeerId, Vec<T>>, peer: PeerId, which: impl Fn(&T)
 
 #[cfg(test)]
 mod tests {
+    use futures::{FutureExt, channel::oneshot, future::poll_fn};
+    use libp2p_core::{ConnectedPoint, multiaddr::Protocol};
+
     use super::*;
+    use crate::address::{address_of, listen_address};
 
     const AT_ONCE: Duration = Duration::from_secs(10);
+
+    /// A behaviour whose transport asks for streams to one peer.
+    struct Asked {
+        behaviour: Behaviour,
+        requests: mpsc::Sender<Request>,
+        peer: PeerId,
+    }
+
+    impl Asked {
+        fn new() -> Self {
+            let (requests, asked) = mpsc::channel(1);
+            let (incoming, _) = mpsc::channel(1);
+            let config = Config::new(PeerId::random());
+            let behaviour = Behaviour::new(&config, asked, incoming, Counters::default());
+            Self { behaviour, requests, peer: PeerId::random() }
+        }
+
+        fn circuit(&self) -> Multiaddr {
+            Multiaddr::from(Protocol::P2p(PeerId::random()))
+                .with(Protocol::P2pCircuit)
+                .with(Protocol::P2p(self.peer))
+        }
+
+        /// A dial begins that needs a circuit. Returns which one is dialled for it, and where its stream is to come.
+        fn dial(&mut self) -> (ConnectionId, oneshot::Receiver<Result<crate::handler::Line, Error>>) {
+            let (reply, line) = oneshot::channel();
+            let circuit = Some(self.circuit());
+            self.requests.try_send(Request { peer: self.peer, circuit, reply }).expect("there is room");
+            match self.next() {
+                Some(ToSwarm::Dial { opts }) => (opts.connection_id(), line),
+                other => panic!("no dial: {other:?}"),
+            }
+        }
+
+        fn established(&mut self, id: ConnectionId, endpoint: &ConnectedPoint) {
+            self.behaviour.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
+                peer_id: self.peer,
+                connection_id: id,
+                endpoint,
+                failed_addresses: &[],
+                other_established: 0,
+            }));
+        }
+
+        fn comes_in(&mut self, id: ConnectionId, local_addr: Multiaddr) {
+            let send_back_addr = address_of(self.peer);
+            self.established(id, &ConnectedPoint::Listener { local_addr, send_back_addr });
+        }
+
+        fn succeeds(&mut self, id: ConnectionId) {
+            let (address, role_override, port_use) = (self.circuit(), Endpoint::Dialer, PortUse::New);
+            self.established(id, &ConnectedPoint::Dialer { address, role_override, port_use });
+        }
+
+        fn next(&mut self) -> Option<Action> {
+            poll_fn(|cx| self.behaviour.poll(cx)).now_or_never()
+        }
+
+        fn says(&mut self) -> Option<Event> {
+            match self.next()? {
+                ToSwarm::GenerateEvent(event) => Some(event),
+                other => panic!("no event: {other:?}"),
+            }
+        }
+
+        fn opens_a_stream_on(&mut self, id: ConnectionId) -> bool {
+            matches!(self.next(), Some(ToSwarm::NotifyHandler { handler: NotifyHandler::One(one), .. }) if one == id)
+        }
+    }
+
+    #[test]
+    fn a_circuit_that_comes_when_the_attempt_that_needed_it_is_over_is_named_as_well() {
+        let [theirs, direct] = [1_001, 1_002].map(ConnectionId::new_unchecked);
+        let mut asked = Asked::new();
+        let peer = asked.peer;
+        let (ours, _line) = asked.dial();
+        let circuit = asked.circuit();
+        asked.comes_in(theirs, circuit);
+        assert!(asked.opens_a_stream_on(theirs), "theirs serves as well, and is there first");
+        asked.comes_in(direct, listen_address());
+        assert_eq!(asked.says(), Some(Event::Direct { peer, connection: direct, circuits: vec![theirs] }));
+        asked.succeeds(ours);
+        assert_eq!(asked.says(), Some(Event::Direct { peer, connection: direct, circuits: vec![ours] }));
+        assert!(asked.next().is_none());
+    }
+
+    #[test]
+    fn a_circuit_beside_a_direct_connection_is_left_to_the_attempt_that_it_is_for() {
+        let [theirs, direct] = [1_001, 1_002].map(ConnectionId::new_unchecked);
+        let mut asked = Asked::new();
+        asked.comes_in(direct, listen_address());
+        assert!(asked.says().is_some());
+        let (ours, _line) = asked.dial();
+        asked.succeeds(ours);
+        assert!(asked.opens_a_stream_on(ours));
+        let circuit = asked.circuit();
+        asked.comes_in(theirs, circuit);
+        assert!(asked.next().is_none(), "the peer begins anew: it may have lost the direct connection");
+    }
 
     #[test]
     fn both_sides_keep_the_same_of_two_connections() {
