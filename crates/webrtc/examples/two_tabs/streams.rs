@@ -12,6 +12,7 @@ use std::{
     io,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use futures::{
@@ -34,6 +35,10 @@ const WAITING: usize = 2_000;
 
 /// How many orders may wait for the swarm to be polled; whoever has more waits too.
 const ORDERS: usize = 64;
+
+/// How long it may take to agree upon a stream's protocol. Swarms give ten seconds by themselves, too few for the last of a
+/// thousand streams on a slow machine.
+const AGREEMENT: Duration = Duration::from_mins(1);
 
 type Reply = oneshot::Sender<io::Result<Stream>>;
 
@@ -165,7 +170,7 @@ impl ConnectionHandler for Handler {
 
     fn listen_protocol(&self) -> SubstreamProtocol<Served> {
         let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        SubstreamProtocol::new(Served(services.keys().cloned().collect()), ())
+        SubstreamProtocol::new(Served(services.keys().cloned().collect()), ()).with_timeout(AGREEMENT)
     }
 
     fn on_behaviour_event(&mut self, order: Order) {
@@ -180,7 +185,7 @@ impl ConnectionHandler for Handler {
         cx: &mut Context<'_>,
     ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, Reply, Infallible>> {
         if let Some(Order { protocol, reply }) = self.orders.pop_front() {
-            let protocol = SubstreamProtocol::new(ReadyUpgrade::new(protocol), reply);
+            let protocol = SubstreamProtocol::new(ReadyUpgrade::new(protocol), reply).with_timeout(AGREEMENT);
             return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
         }
         self.waker = Some(cx.waker().clone());

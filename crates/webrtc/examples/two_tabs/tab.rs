@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::poll_fn,
     io,
     rc::Rc,
@@ -39,6 +39,12 @@ const ECHO_SUM: StreamProtocol = StreamProtocol::new("/echo-sum/1");
 /// Hears how many bytes will come, as eight bytes, lowest first, and says it again when they are there; any number of times.
 const COUNT: StreamProtocol = StreamProtocol::new("/count/1");
 
+/// How long a connection may go unused. A test does something else meanwhile for as long as its machine takes.
+const IDLE: Duration = Duration::from_hours(1);
+
+/// How long [`Tab::until`] waits: longer than a dial takes that fails in its last stage.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
     relay: relay::client::Behaviour,
@@ -63,6 +69,8 @@ struct Shared {
     /// Those who wait until something holds: woken at each event.
     waiting: RefCell<Vec<Waker>>,
     connections: RefCell<BTreeMap<ConnectionId, (PeerId, Path)>>,
+    /// All that there ever were.
+    established: RefCell<BTreeSet<ConnectionId>>,
     addresses: RefCell<Vec<Multiaddr>>,
     failures: RefCell<Vec<(ConnectionId, String)>>,
     pings: Cell<u32>,
@@ -121,7 +129,7 @@ impl Tab {
                 streams,
             },
             peer,
-            SwarmConfig::with_wasm_executor().with_idle_connection_timeout(Duration::from_mins(1)),
+            SwarmConfig::with_wasm_executor().with_idle_connection_timeout(IDLE),
         );
         swarm.listen_on(Protocol::WebRTC.into()).expect("the transport takes /webrtc");
         // What an introducer hands out: those who are connected to it need no more to find it.
@@ -131,6 +139,7 @@ impl Tab {
             waker: Cell::default(),
             waiting: RefCell::default(),
             connections: RefCell::default(),
+            established: RefCell::default(),
             addresses: RefCell::default(),
             failures: RefCell::default(),
             pings: Cell::new(0),
@@ -161,7 +170,8 @@ impl Tab {
         self.with_swarm(|swarm| swarm.dial(address)).expect("a fresh dial");
     }
 
-    /// Dials a `/webrtc` address and waits for the direct connection or for the failure.
+    /// Dials a `/webrtc` address and waits for what comes of that, though the peer may have dialled and be connected earlier:
+    /// of two connections one is closed.
     pub(crate) async fn connect(&self, address: &Multiaddr) -> Result<(), String> {
         let Some(Protocol::P2p(peer)) = address.iter().last() else {
             return Err("no peer in the address".into());
@@ -172,7 +182,8 @@ impl Tab {
         self.dial(opts);
         // The circuit's dial may fail first, and is only the cause.
         let failed = || self.shared.failures.borrow().iter().any(|(failed, _)| *failed == id);
-        self.until("an outcome", || failed() || self.paths(peer).contains(&Path::WebRtc)).await;
+        let succeeded = || self.shared.established.borrow().contains(&id);
+        self.until("an outcome", || failed() || succeeded()).await;
         if self.paths(peer).contains(&Path::WebRtc) {
             Ok(())
         } else {
@@ -300,7 +311,7 @@ impl Tab {
         poured.map(drop).map_err(|error| error.to_string())
     }
 
-    /// Waits until something holds; panics after half a minute.
+    /// Waits until something holds; panics if it doesn't for long.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn() -> bool) {
         let held = poll_fn(|cx| {
             if holds() {
@@ -309,7 +320,7 @@ impl Tab {
             self.shared.waiting.borrow_mut().push(cx.waker().clone());
             Poll::Pending
         });
-        if let Either::Right(_) = select(held, Delay::new(Duration::from_secs(30))).await {
+        if let Either::Right(_) = select(held, Delay::new(PATIENCE)).await {
             panic!("waited in vain for {what}; failures: {:?}", self.failures());
         }
     }
@@ -352,6 +363,7 @@ impl Tab {
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.shared.connections.borrow_mut().insert(connection_id, (peer_id, Path::of(&endpoint)));
+                self.shared.established.borrow_mut().insert(connection_id);
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => {
                 self.shared.connections.borrow_mut().remove(&connection_id);

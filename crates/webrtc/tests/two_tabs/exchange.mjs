@@ -22,7 +22,9 @@ export async function exchange(a, b, { bytes, byOne, atOnce, inRow }) {
   const ways = [[a, b], [b, a]];
   await step("  ping, both ways", async () => {
     for (const [from, to] of ways) {
-      await until("a ping", async () => (await from.call("pings", to.peer)) > 0, 20_000);
+      // Whoever has dialled learns of the connection first.
+      await until("a direct connection", async () => (await from.call("paths", to.peer)).includes("WebRtc"));
+      await until("a ping", async () => (await from.call("pings", to.peer)) > 0);
     }
   });
   await step(`  ${bytes / MIB} MiB there and back, both ways, with checksums`, async () => {
@@ -35,7 +37,7 @@ export async function exchange(a, b, { bytes, byOne, atOnce, inRow }) {
     for (const [from, to] of ways) {
       const before = await to.call("resets");
       await from.call("reset", to.peer);
-      await until("the reset", async () => (await to.call("resets")) === before + 1, 5_000);
+      await until("the reset", async () => (await to.call("resets")) > before);
     }
   });
   for (const [[from, to], who] of byOne > 0 ? [[ways[0], "first"], [ways[1], "second"]] : []) {
@@ -60,5 +62,5 @@ async function returned(ours) {
   await until("channels to close", async () => {
     const { opened, accepted, closed, reset } = JSON.parse(await ours.call("metrics"));
     return opened + accepted - closed - reset < 8;
-  }, 20_000);
+  });
 }

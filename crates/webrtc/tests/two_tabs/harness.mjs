@@ -19,6 +19,9 @@ import puppeteer from "puppeteer-core";
 const { RELAY, BINDINGS, CHROMIUM = "/usr/bin/chromium" } = process.env;
 assert(RELAY && BINDINGS, "set RELAY and BINDINGS");
 
+/** How long something may take that must happen, in milliseconds: what is slow here is a busy machine. */
+const LIMIT = 60_000;
+
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--allow-loopback-in-peer-connection",
@@ -77,6 +80,9 @@ export async function tabIn(browser, url) {
   return { browser, page, call, peer: await page.evaluate(() => globalThis.node.peer) };
 }
 
+/** Launches a browser by puppeteer, however long that takes a machine that is busy. */
+export const launch = (options) => puppeteer.launch({ headless: true, timeout: LIMIT, ...options });
+
 /** What puppeteer adds by itself so that tabs in the background run as others do. */
 const UNTHROTTLED = [
   "--disable-background-timer-throttling", "--disable-backgrounding-occluded-windows", "--disable-renderer-backgrounding",
@@ -87,11 +93,9 @@ const UNTHROTTLED = [
  * puts another tab before it, and what that returns takes the other away again. Playwright shows a page at all times.
  */
 export async function openCovered(url) {
-  const browser = await puppeteer.launch({
-    executablePath: CHROMIUM, headless: true, args: FLAGS, ignoreDefaultArgs: UNTHROTTLED,
-  });
+  const browser = await launch({ executablePath: CHROMIUM, args: FLAGS, ignoreDefaultArgs: UNTHROTTLED });
   const tab = await tabIn(browser, url);
-  const becomes = (state) => until(`a ${state} page`, () => tab.page.evaluate((is) => document.visibilityState === is, state), 5_000);
+  const becomes = (state) => until(`a ${state} page`, () => tab.page.evaluate((is) => document.visibilityState === is, state));
   const hide = async () => {
     const other = await browser.newPage();
     await other.bringToFront();
@@ -139,7 +143,8 @@ export async function killed(relay) {
   await new Promise((done) => relay.once("exit", done));
 }
 
-export async function until(what, holds, limit) {
+/** Waits until something holds that must come to hold. Returns how long that took. */
+export async function until(what, holds, limit = LIMIT) {
   const start = Date.now();
   while (!(await holds())) {
     if (Date.now() - start > limit) throw new Error(`waited in vain for ${what}`);

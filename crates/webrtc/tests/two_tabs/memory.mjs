@@ -15,7 +15,7 @@ async function streams(a, b, count) {
   for (let sent = 0; sent < count; sent += BATCH) {
     assert.equal(await a.call("echo_parallel", b.peer, BATCH, 1_000), BATCH);
   }
-  await until("channels to close", async () => (await alive()) < before + 5, 20_000);
+  await until("channels to close", async () => (await alive()) < before + 5);
 }
 
 /** What a page holds after garbage is collected: JavaScript's objects, the browser's, and the memory of the wasm. */
