@@ -94,8 +94,10 @@ export class Runner implements Service {
   }
 
   async ask<K extends Kind>(request: AskOf<K>): Promise<Replies[K]> {
+    // The browser may take its time. It is asked first, so that what the node answers is not old by the time it is told.
+    const room = request.type === 'status' ? await this.#estimate() : undefined;
     const reply = await this.#caller.ask(request);
-    if (request.type === 'status') await this.#addSurroundings(reply as Status);
+    if (room) this.#addSurroundings(reply as Status, room);
     if (request.type === 'peers') await Promise.all((reply as PeerInfo[]).map((peer) => this.#addPath(peer)));
     return reply as Replies[K];
   }
@@ -165,8 +167,7 @@ export class Runner implements Service {
     if (status && !this.#closing.signal.aborted) this.#tell({ type: 'status', detail: status });
   }
 
-  async #addSurroundings(status: Omit<Status, 'role'>): Promise<void> {
-    const { usage, quota } = await this.#estimate();
+  #addSurroundings(status: Omit<Status, 'role'>, { usage, quota }: StorageEstimate): void {
     Object.assign(status, {
       peerId: this.#swarm.peerId,
       relays: this.#relays.list,
