@@ -9,11 +9,16 @@ export interface Path {
   bytesReceived: number;
 }
 
+/** So many bytes are much to say at once: more than a greeting has. */
+const LONG = 1_000;
+
 declare global {
   interface Window {
     peerConnections: RTCPeerConnection[];
     /** Set while no direct connection is possible from this page: see `blockDirect`. */
     directBlocked: boolean;
+    /** Lets out what this page holds back, and holds nothing back any more: see `holdBack`. */
+    letOut(): void;
   }
 }
 
@@ -31,6 +36,32 @@ export async function blockDirect(context: BrowserContext): Promise<void> {
       }
     };
   });
+}
+
+/**
+ * From now on what this page says at length on direct connections waits, headers and blocks for instance, until it is let out. What
+ * peers say to each other to be connected is shorter.
+ */
+export async function holdBack(page: Page): Promise<void> {
+  await page.evaluate((long) => {
+    // The only way in which our transport says anything.
+    type Send = (message: Uint8Array<ArrayBuffer>) => void;
+    const prototype: { send: Send } = RTCDataChannel.prototype;
+    const { send } = prototype;
+    const held = new Map<RTCDataChannel, Uint8Array<ArrayBuffer>[]>();
+    prototype.send = function (this: RTCDataChannel, message) {
+      const waiting = held.get(this) ?? [];
+      if (waiting.length === 0 && message.byteLength < long) return send.call(this, message);
+      // It is a view of wasm's memory, where something else will be by then.
+      held.set(this, [...waiting, message.slice()]);
+    };
+    window.letOut = () => {
+      prototype.send = send;
+      for (const [channel, messages] of held) {
+        if (channel.readyState === 'open') for (const message of messages) channel.send(message);
+      }
+    };
+  }, LONG);
 }
 
 /** Keeps every RTCPeerConnection that a page of this context makes, so that its own statistics can be read. */

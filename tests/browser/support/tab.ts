@@ -5,6 +5,15 @@ import type { Relay } from './relay.ts';
 
 export const PASSPHRASE = 'correct horse battery';
 
+/** The views of the navigation, and what each of them alone shows. */
+const VIEWS = {
+  home: '[data-testid="sync-panel"]',
+  explorer: 'h1:text-is("Explorer")',
+  mine: 'h1:text-is("Mine")',
+  wallet: 'h1:text-is("Wallet")',
+  peers: 'h1:text-is("Peers")',
+} as const;
+
 /** The part of the package's API that tests ask through `window.tabchain`. */
 interface NodeInPage {
   status(): Promise<{
@@ -86,8 +95,10 @@ export class Tab {
     await this.opened();
   }
 
-  async go(view: 'home' | 'explorer' | 'mine' | 'wallet' | 'peers'): Promise<void> {
+  /** Goes to a view by the navigation, and is there: what it has instead of the last one is on the page. */
+  async go(view: keyof typeof VIEWS): Promise<void> {
     await this.page.getByTestId(`nav-${view}`).first().click();
+    await expect(this.page.locator(VIEWS[view])).toBeVisible();
   }
 
   async height(): Promise<number> {
@@ -112,8 +123,8 @@ export class Tab {
   }
 
   /** Waits until this tab's node has peers reached in these ways, and no others. */
-  async hasKinds(kinds: string[]): Promise<void> {
-    await expect.poll(async () => (await this.peers()).map((peer) => peer.kind).sort()).toEqual(kinds);
+  async hasKinds(kinds: string[], options: { timeout?: number } = {}): Promise<void> {
+    await expect.poll(async () => (await this.peers()).map((peer) => peer.kind).sort(), options).toEqual(kinds);
   }
 
   /** Waits until this tab's node is connected directly to so many others. */
@@ -131,8 +142,32 @@ export class Tab {
     await expect.poll(states).toEqual(Array<string>(count).fill('succeeded'));
   }
 
+  /** Waits until this block is the tip on the disk too: it is written down a moment after it is told. */
+  async hasWritten(tip: string): Promise<void> {
+    const written = (): Promise<string> =>
+      this.page.evaluate(async () => {
+        const done = <T>(request: IDBRequest<T>): Promise<T> =>
+          new Promise((resolve, reject) => {
+            request.onsuccess = () => resolve(request.result);
+            request.onerror = () => reject(new Error('the database does not answer'));
+          });
+        const database = await done(indexedDB.open('tabchain-dev'));
+        const row = await done(database.transaction('meta').objectStore('meta').get(new TextEncoder().encode('tip')));
+        database.close();
+        const bytes = new Uint8Array(row as ArrayBuffer);
+        return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+      });
+    await expect.poll(written).toBe(tip);
+  }
+
+  /** Waits until so many transactions wait in this tab's memory pool. */
+  async hasPending(count: number): Promise<void> {
+    await expect.poll(() => this.page.evaluate(async () => (await window.tabchain.getMempool()).length)).toBe(count);
+  }
+
+  /** Waits for this height. Blocks come ever more slowly, every five seconds in the end, and later where others need the processor. */
   async reaches(height: number): Promise<void> {
-    await expect.poll(() => this.height(), { timeout: 120_000 }).toBeGreaterThanOrEqual(height);
+    await expect.poll(() => this.height(), { timeout: 600_000 }).toBeGreaterThanOrEqual(height);
   }
 
   /** Makes a wallet as a person would, and returns its address and its words. */
@@ -197,12 +232,7 @@ export class Tab {
       await window.tabchain.wallet.sendMany({ outputs: addresses.slice(1).map((to) => ({ to, amount: 20_000_000n })) });
       return addresses;
     }, accounts);
-    const emptied = async (): Promise<void> => {
-      await expect
-        .poll(() => this.page.evaluate(async () => (await window.tabchain.getMempool()).length), { timeout: 120_000 })
-        .toBe(0);
-    };
-    await emptied();
+    await this.hasPending(0);
     for (let block = 0; block < blocks; block++) {
       await this.page.evaluate(
         async ([addresses, payments, outputs]) => {
@@ -214,7 +244,7 @@ export class Tab {
         },
         [addresses, payments, outputs] as const,
       );
-      await emptied();
+      await this.hasPending(0);
     }
     return addresses.length * blocks * payments * outputs * 21;
   }
@@ -232,7 +262,7 @@ export async function agree(tabs: Tab[], height = 0): Promise<number> {
     const low = all.some((status) => status.height < height);
     return low ? ['too low'] : [...new Set(all.map((status) => status.tipHash))];
   };
-  await expect.poll(tips, { timeout: 120_000 }).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
+  await expect.poll(tips).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
   const [first] = tabs;
   return first ? first.height() : 0;
 }
