@@ -21,10 +21,13 @@ test('two tabs that share only a third one find each other when every relay is d
 
   // Alice's network does not let her reach the second relay.
   const alice = await open(relay.url, second);
+  // Whoever dials is connected first: a relay is needed until the other side is too.
   await alice.hasPeers(1);
+  await between.hasPeers(1);
   await relay.kill();
   const bob = await open(second.url);
   await bob.hasPeers(1);
+  await between.hasPeers(2);
   await second.kill();
 
   for (const tab of [alice, bob]) {
