@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { chromium, expect } from '@playwright/test';
+import { chromium, expect, type BrowserContext } from '@playwright/test';
 
 import { chromiumOptions } from '../support/chromium.ts';
 import { test } from '../support/test.ts';
@@ -16,6 +16,7 @@ test('a reloaded tab resumes at its tip without fetching what it has', async ({ 
   await alice.reaches(20);
   await alice.stopMining();
   const before = await alice.status();
+  await alice.hasWritten(before.tipHash);
 
   // With nobody to ask, all it can show is what it kept.
   await alice.reload();
@@ -28,7 +29,6 @@ test('a reloaded tab resumes at its tip without fetching what it has', async ({ 
 });
 
 test('a browser killed while it mines, and one killed while it syncs, open at a valid tip', async ({ joined, relay }) => {
-  test.setTimeout(300_000);
   const [other] = await joined(1);
   if (!other) throw new Error('a tab was opened');
   const profile = await mkdtemp(join(tmpdir(), 'tabchain-profile-'));
@@ -36,13 +36,7 @@ test('a browser killed while it mines, and one killed while it syncs, open at a 
     const args = [...(chromiumOptions.args ?? []), '--remote-debugging-port=0'];
     const context = await chromium.launchPersistentContext(profile, { ...chromiumOptions, args });
     const tab = await Tab.in(context, relay);
-    const kill = async (): Promise<void> => {
-      // The whole browser goes at once: SIGKILL to every process that has this profile open.
-      const { execFileSync } = await import('node:child_process');
-      execFileSync('pkill', ['-9', '-f', profile]);
-      await context.close().catch(() => undefined);
-    };
-    return { tab, kill };
+    return { tab, kill: () => killBrowser(context) };
   };
 
   const mining = await launch();
@@ -50,14 +44,12 @@ test('a browser killed while it mines, and one killed while it syncs, open at a 
   await mining.tab.createWallet();
   await mining.tab.startMining();
   await mining.tab.reaches(25);
-  const reached = await mining.tab.height();
   await mining.kill();
 
   const again = await launch();
   await again.tab.opened();
   const tip = await again.tab.status();
   expect(tip.height, 'at most the last blocks are lost').toBeGreaterThan(0);
-  expect(tip.height).toBeLessThanOrEqual(reached + 50);
   await again.tab.hasPeers(1);
   await agree([again.tab, other], tip.height);
   await again.kill();
@@ -77,3 +69,21 @@ test('a browser killed while it mines, and one killed while it syncs, open at a 
   await last.tab.context.close();
   await rm(profile, { recursive: true, force: true, maxRetries: 5 });
 });
+
+/** Kills a whole browser at once, with no time for last words, and waits until none of its processes holds the profile's files any more. */
+async function killBrowser(context: BrowserContext): Promise<void> {
+  const session = await context.browser()?.newBrowserCDPSession();
+  if (!session) throw new Error('a profile has a browser of its own');
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  for (const { id } of processInfo) {
+    try {
+      process.kill(id, 'SIGKILL');
+    } catch {
+      // It has gone with another one.
+    }
+  }
+  // One that has ended has no command line any more, though it may have to be waited for by its parent.
+  const commands = () => Promise.all(processInfo.map(({ id }) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')));
+  await expect.poll(async () => (await commands()).filter((command) => command !== '')).toEqual([]);
+  await context.close().catch(() => undefined);
+}
