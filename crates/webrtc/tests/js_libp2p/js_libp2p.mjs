@@ -21,7 +21,7 @@ const url = await serve({ "/js_libp2p.js": await bundle() });
 const open = new Set();
 
 async function weDial(ours, theirs) {
-  await until("its reservation", () => theirs.call("address"), 20_000);
+  await until("its reservation", () => theirs.call("address"));
   await ours.call("connect", await theirs.call("address"));
 }
 
@@ -56,7 +56,7 @@ async function story(name, start, dial, victim) {
   const [dead, left, who] = victim === "ours" ? [ours, theirs, "our tab"] : [theirs, ours, "their tab"];
   kill(dead);
   // It takes the browsers a while to notice, in which the next story begins.
-  const noticed = until("the end", async () => !(await left.call("paths", dead.peer)).includes("WebRtc"), 20_000);
+  const noticed = until("the end", async () => !(await left.call("paths", dead.peer)).includes("WebRtc"));
   noticed.catch(() => {});
   return () => step(`${name}: ${who} was killed, which the other notices`, async () => {
     const after = await noticed;

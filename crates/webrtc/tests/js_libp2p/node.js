@@ -14,6 +14,11 @@ const ECHO = "/echo/1";
 const ECHO_SUM = "/echo-sum/1";
 /** How many streams of one protocol may be alive at once: 32 and 64 are the defaults. */
 const STREAMS = { maxInboundStreams: 2_000, maxOutboundStreams: 2_000 };
+/**
+ * How long something may take that must happen, in milliseconds: the last of a thousand streams is late on a slow machine. Defaults
+ * are five and ten seconds.
+ */
+const LIMIT = 60_000;
 /** How many bytes may be under way through an echo. */
 const WINDOW = 1 << 20;
 const byteAt = (index) => (index ^ (index >> 8) ^ (index >> 16)) & 255;
@@ -157,13 +162,27 @@ async function sha256(chunks) {
 
 export async function startNode(relay) {
   const node = await createLibp2p({
-    addresses: { listen: [`${relay}/p2p-circuit`, "/webrtc"] },
-    transports: [webSockets(), circuitRelayTransport(), webRTC({ rtcConfiguration: { iceServers: [] } })],
+    addresses: { listen: ["/webrtc"] },
+    transports: [
+      webSockets(),
+      circuitRelayTransport({ reservationCompletionTimeout: LIMIT }),
+      webRTC({ rtcConfiguration: { iceServers: [] }, dataChannel: { finAckTimeout: LIMIT } }),
+    ],
+    connectionManager: {
+      dialTimeout: LIMIT,
+      addressDialTimeout: LIMIT,
+      inboundUpgradeTimeout: LIMIT,
+      inboundStreamProtocolNegotiationTimeout: LIMIT,
+      outboundStreamProtocolNegotiationTimeout: LIMIT,
+    },
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },
-    services: { identify: identify(), ping: ping() },
+    services: { identify: identify({ timeout: LIMIT }), ping: ping({ timeout: LIMIT }) },
   });
+  // To listen at a relay is given up after five seconds, in which it would be dialled too.
+  await node.dial(multiaddr(relay));
+  await node.components.transportManager.listen([multiaddr(`${relay}/p2p-circuit`)]);
   const made = new Node(node);
   const echo = async (stream) => {
     try {

@@ -13,10 +13,18 @@ Promise.withResolvers ??= () => {
   return parts;
 };
 
+/** How long something may take that must happen, in milliseconds: defaults are ten seconds. */
+const LIMIT = 60_000;
+
 const { createLibp2p } = await import("libp2p");
 const node = await createLibp2p({
   addresses: { listen: ["/ip4/127.0.0.1/tcp/0/ws"] },
   transports: [webSockets()],
+  connectionManager: {
+    inboundUpgradeTimeout: LIMIT,
+    inboundStreamProtocolNegotiationTimeout: LIMIT,
+    outboundStreamProtocolNegotiationTimeout: LIMIT,
+  },
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
   connectionGater: { denyDialMultiaddr: () => false },
