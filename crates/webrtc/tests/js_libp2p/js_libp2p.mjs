@@ -23,12 +23,18 @@ const open = new Set();
 async function weDial(ours, theirs) {
   await until("its reservation", () => theirs.call("address"));
   await ours.call("connect", await theirs.call("address"));
+  await isDirect(theirs, ours);
 }
 
 async function theyDial(ours, theirs, address) {
   await theirs.call("connect", await ours.call("reserve", address));
   assert((await theirs.call("paths", ours.peer)).includes("WebRtc"));
+  await isDirect(ours, theirs);
 }
+
+/** Whoever has dialled learns of the connection first. Of what comes earlier js-libp2p keeps ten streams. */
+const isDirect = (own, other) =>
+  until("a direct connection", async () => (await own.call("paths", other.peer)).includes("WebRtc"));
 
 /** Opens a tab of ours and one of js-libp2p's, and says how to close them and the relay. */
 async function openBoth({ relay, address }) {
