@@ -6,7 +6,7 @@
 mod streams;
 mod tab;
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use futures::{
     AsyncReadExt, AsyncWriteExt,
@@ -16,6 +16,9 @@ use js_sys::Array;
 use libp2p::{Multiaddr, PeerId, websocket_websys};
 use libp2p_webrtc_browser as webrtc;
 use wasm_bindgen::prelude::*;
+
+/// How long the end of a stream may go unheard: the last of a thousand is late on a slow machine.
+const LINGER: Duration = Duration::from_mins(1);
 
 /// A node in this tab.
 #[wasm_bindgen]
@@ -30,7 +33,10 @@ impl Node {
     pub fn new(stun: Option<String>) -> Self {
         let servers: Vec<_> = stun.into_iter().map(webrtc::IceServer::open).collect();
         let base = websocket_websys::Transport::default();
-        Self { tab: tab::Tab::start(base, |config| config.with_ice_servers(move || servers.clone())) }
+        let tab = tab::Tab::start(base, |config| {
+            config.with_ice_servers(move || servers.clone()).with_linger(LINGER)
+        });
+        Self { tab }
     }
 
     /// Who this is.
