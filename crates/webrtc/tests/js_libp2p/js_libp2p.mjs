@@ -80,7 +80,11 @@ async function lossyStory() {
   await step("we dial js-libp2p over a line that loses packets", () => weDial(ours, theirs));
   loss.part = 0.02;
   await step(`  ${SENT.lossy} streams of ours in a row in ${LANES} lanes: each is answered, or fails in time and then works`, async () => {
-    const failed = await echoInLanes(ours, theirs, SENT.lossy);
+    const failed = await echoInLanes(ours, theirs, SENT.lossy).catch(async (error) => {
+      const { ended } = JSON.parse(await ours.call("metrics"));
+      const told = String(error).split("\n", 1)[0];
+      throw new Error(`${told}; connections ended: ${JSON.stringify(ended)}; theirs: ${await theirs.call("paths", ours.peer)}`);
+    });
     return toldOf(loss, [ours], failed);
   });
   close.forEach((end) => open.delete(end));
