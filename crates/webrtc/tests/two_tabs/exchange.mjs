@@ -18,7 +18,17 @@ export const ENDURANCE = { bytes: 64 * MIB, byOne: 1_000, atOnce: 1_000, inRow: 
  * `bytes` each way, `byOne` streams of one side at once (none of them: not tried), `atOnce` half of each side, `inRow` streams of
  * each side one after another.
  */
-export async function exchange(a, b, { bytes, byOne, atOnce, inRow }) {
+export async function exchange(a, b, sizes) {
+  try {
+    await exchangeAll(a, b, sizes);
+  } catch (error) {
+    // Whether the connection has ended, and by what, is not in the words of a stream that failed with it.
+    for (const tab of [a, b]) console.log(`  ${tab.peer}: ${await tab.call("metrics").catch(String)}`);
+    throw error;
+  }
+}
+
+async function exchangeAll(a, b, { bytes, byOne, atOnce, inRow }) {
   const ways = [[a, b], [b, a]];
   await step("  ping, both ways", async () => {
     for (const [from, to] of ways) {
